@@ -1,0 +1,158 @@
+/**
+ * The policy engine port: sampling and learning over token rows, whatever model stands behind it.
+ *
+ * Tokens, grammars and log-probabilities only; prompts and Python belong to the codec (codec.ts).
+ */
+
+/**
+ * A grammar over tokens as a deterministic automaton: `allowed[state * vocabulary + token]` is 1 where the token may
+ * follow, `next[state * vocabulary + token]` is the state after it (-1 where not allowed). Sampling draws from the
+ * softmax over the allowed tokens only, and the learner renormalises over the same mask.
+ */
+export interface GrammarTable {
+  readonly vocabulary: number;
+  readonly states: number;
+  /** Uint8, states x vocabulary */
+  readonly allowed: Uint8Array;
+  /** Int32, states x vocabulary */
+  readonly next: Int32Array;
+  /** Start states by name, e.g. `propose.deduction`. */
+  readonly start: Readonly<Record<string, number>>;
+}
+
+export interface ModelSpec {
+  readonly vocabulary: number;
+  readonly layers: number;
+  readonly width: number;
+  readonly heads: number;
+  /** Width of the feed-forward part's hidden layer. */
+  readonly hidden: number;
+  /** Longest prompt + completion, in tokens. */
+  readonly context: number;
+  readonly padToken: number;
+  readonly endToken: number;
+  /** Absent for policies over free text. */
+  readonly grammar?: GrammarTable;
+}
+
+/** A saved model: a folder whose manifest names its files and their SHA-256. */
+export interface CheckpointRef {
+  /** Policy version: 0 after warm-up, then one more a learner step. */
+  readonly version: number;
+  /** Absolute folder. */
+  readonly folder: string;
+  /** SHA-256 of the manifest, which holds the digests of all files. */
+  readonly digest: string;
+}
+
+export interface SampleRequest {
+  readonly id: string;
+  readonly prompt: readonly number[];
+  /** From coordinates; a sample does not depend on its batch mates. */
+  readonly seed: number;
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly maxTokens: number;
+  /** Name of a start state of the grammar; absent: unconstrained. */
+  readonly grammar?: string;
+}
+
+export interface Sample {
+  readonly id: string;
+  /** Completion tokens, the end token included when it was drawn. */
+  readonly tokens: readonly number[];
+  /** Log-probability of each completion token under the sampling distribution (temperature 1, grammar applied). */
+  readonly logProbs: readonly number[];
+  readonly finish: 'end' | 'length';
+}
+
+/** One row for the learner: loss is on the completion's tokens. */
+export interface LearnRow {
+  readonly id: string;
+  /** Statistics are kept by group, e.g. `solve.abduction`. */
+  readonly group: string;
+  readonly prompt: readonly number[];
+  readonly completion: readonly number[];
+  /** Behaviour log-probabilities; empty for likelihood rows. */
+  readonly logProbs: readonly number[];
+  readonly advantage: number;
+  readonly grammar?: string;
+}
+
+export interface LearnConfig {
+  readonly learningRate: number;
+  readonly betas: readonly [number, number];
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  /** Global-norm gradient clip; 0 is none. */
+  readonly maxGradNorm: number;
+  /** PPO ratio clip: ratio in [1 - low, 1 + high]. */
+  readonly clipLow: number;
+  readonly clipHigh: number;
+  readonly entropyCoefficient: number;
+  /** Optimiser steps a batch is cut into. */
+  readonly minibatches: number;
+  /** Rows that go through the device at once; does not change the result beyond rounding. */
+  readonly microbatchRows: number;
+  /** `token`: mean over all completion tokens of the minibatch; `sequence`: mean over rows of each row's token mean. */
+  readonly aggregation: 'token' | 'sequence';
+  /** Order of rows in minibatches. */
+  readonly shuffleSeed: number;
+}
+
+export interface LearnStatistics {
+  readonly loss: number;
+  readonly gradNorm: number;
+  /** Mean over completion tokens, nats. */
+  readonly entropy: number;
+  /** Mean of (ratio - 1) - log ratio over completion tokens. */
+  readonly approxKl: number;
+  /** Share of completion tokens whose ratio was clipped. */
+  readonly clipFraction: number;
+  readonly tokens: number;
+  readonly rows: number;
+  readonly groups: Readonly<Record<string, { rows: number; tokens: number; entropy: number; loss: number }>>;
+}
+
+export interface BackendInfo {
+  /** e.g. `tfjs-node-gpu` */
+  readonly backend: string;
+  readonly device: 'cpu' | 'gpu';
+  /** e.g. `libtensorflow 2.18.1` */
+  readonly library: string;
+  readonly threads: number;
+  /** Why this one and not the ones before it in the order. */
+  readonly reason: string;
+}
+
+export interface PolicyEngine {
+  readonly backend: BackendInfo;
+  /** Fresh weights from a seed, saved as version 0 without any training. */
+  initialise(spec: ModelSpec, seed: number, folder: string): Promise<CheckpointRef>;
+  /** Samples in request order. `onProgress(tokensSoFar)` is called at least once a second. */
+  sample(
+    checkpoint: CheckpointRef,
+    requests: readonly SampleRequest[],
+    options?: { readonly signal?: AbortSignal; readonly onProgress?: (tokens: number) => void },
+  ): Promise<readonly Sample[]>;
+  /** One pass over `rows`: loads the parent (weights and optimiser), steps, saves the child into `folder`. */
+  learn(
+    parent: CheckpointRef,
+    rows: readonly LearnRow[],
+    config: LearnConfig,
+    folder: string,
+    options?: { readonly signal?: AbortSignal; readonly onProgress?: (rowsDone: number) => void },
+  ): Promise<{ readonly checkpoint: CheckpointRef; readonly statistics: LearnStatistics }>;
+  /**
+   * Next-token likelihood training on `batches` (the warm-up): same optimiser, loss = mean negative log-likelihood of
+   * completion tokens. The saved child keeps `version`.
+   */
+  imitate(
+    parent: CheckpointRef,
+    batches: AsyncIterable<readonly LearnRow[]> | Iterable<readonly LearnRow[]>,
+    config: LearnConfig,
+    folder: string,
+    options?: { readonly signal?: AbortSignal; readonly onProgress?: (step: number, loss: number) => void },
+  ): Promise<{ readonly checkpoint: CheckpointRef; readonly steps: number; readonly loss: number }>;
+  close(): Promise<void>;
+}

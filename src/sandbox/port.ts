@@ -1,0 +1,76 @@
+/**
+ * The sandbox port: hostile Python programs in, honest outcomes out.
+ *
+ * A program never sees an expected value and never gives a verdict. What it computed comes back as the text of
+ * a Python literal; trusted code outside (values.ts) parses and compares it.
+ */
+
+export interface Limits {
+  /** CPU milliseconds one program may use for one input, read from the child's own CPU clock. */
+  readonly cpuMs: number;
+  /** Address space in MiB. */
+  readonly memoryMiB: number;
+  /** Largest literal text of a result, in bytes. */
+  readonly resultBytes: number;
+}
+
+/** `strict`: a fork per program, input and seed; `batched`: the inputs of one program share a fork; `pure`: statically pure programs share a fork. */
+export type ExecutionClass = 'strict' | 'batched' | 'pure';
+
+export interface ExecutionRequest {
+  /** Coordinates-derived id, echoed in the result. */
+  readonly id: string;
+  /** Program text that defines `f`. */
+  readonly code: string;
+  /** Argument texts, each what stands between the brackets of `f(...)`: literals only. */
+  readonly inputs: readonly string[];
+  /** How many sandboxes of different hash seed, host name, environment and time must agree: 1 skips the check. Default 1. */
+  readonly seeds?: 1 | 2 | 3;
+  /** Default: the fastest class that a static check allows. */
+  readonly class?: ExecutionClass;
+  readonly limits?: Partial<Limits>;
+}
+
+export type Outcome =
+  | { readonly kind: 'value'; /** ascii literal text */ readonly text: string }
+  | { readonly kind: 'raised'; /** exception class */ readonly error: string; readonly message: string }
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'killed'; readonly signal: number }
+  | { readonly kind: 'too-large' }
+  | { readonly kind: 'not-literal'; /** Python type */ readonly type: string }
+  | { readonly kind: 'nan' }
+  | { readonly kind: 'nondeterministic' }
+  | { readonly kind: 'no-result' }
+  | { readonly kind: 'refused'; /** static refusal, before any run */ readonly reason: string };
+
+export interface ExecutionResult {
+  readonly id: string;
+  /** One outcome an input, in order. */
+  readonly outcomes: readonly Outcome[];
+  /** True when every seed gave the same outcomes; with one seed it says nothing and is true. */
+  readonly deterministic: boolean;
+  /** CPU microseconds of all children together. */
+  readonly cpuMicros: number;
+  readonly maxRssKiB: number;
+}
+
+/** What ran the programs: recorded in every run's header and in ProgramExecuted. */
+export interface Interpreter {
+  /** e.g. `3.11.2` */
+  readonly version: string;
+  /** e.g. `linux-x86_64` */
+  readonly platform: string;
+  /** e.g. `glibc 2.36` */
+  readonly libc: string;
+  /** `isolated`, or `none` under --unsafe-no-isolation. */
+  readonly isolation: 'isolated' | 'none';
+}
+
+export interface Sandbox {
+  readonly interpreter: Interpreter;
+  run(request: ExecutionRequest): Promise<ExecutionResult>;
+  /** Results in request order; runs as many at once as the pool has workers; backpressure is inside. */
+  runMany(requests: readonly ExecutionRequest[]): Promise<readonly ExecutionResult[]>;
+  close(): Promise<void>;
+}
