@@ -1,0 +1,132 @@
+/** The proposer's turn: one completion for each of `batch` prompts of every kind, from the buffer as the iteration found it. */
+import { idOf, seedOf } from '../coordinates.js';
+import { drawProgramTask, drawReferences } from '../buffer/sampling.js';
+import type { TaskBuffer } from '../buffer/task-buffer.js';
+import type { RunConfig } from '../config/run.js';
+import type { Prompt } from '../policy/codec.js';
+import { Random } from '../random.js';
+import { taskKinds } from '../tasks/index.js';
+import { TASK_KINDS, type TaskKind } from '../tasks/types.js';
+import type { RolloutSteps } from '../../workflows/steps.js';
+import type { StepContext } from '../../workflows/types.js';
+import type { RolloutDependencies } from './dependencies.js';
+import { earlierFacts } from './earlier.js';
+import { fact, originOf } from './facts.js';
+import { withHeartbeat } from './heartbeat.js';
+import { sampleInChunks } from './sample-in-chunks.js';
+
+interface PlannedProposal {
+  readonly proposalId: string;
+  readonly kind: TaskKind;
+  readonly index: number;
+  readonly prompt: Prompt;
+  readonly referenceTaskIds: readonly string[];
+  readonly programTaskId: string | null;
+  readonly program: string | null;
+  readonly seed: number;
+}
+
+export function makePropose(dependencies: RolloutDependencies): RolloutSteps['propose'] {
+  const { log, configs, buffers, engine, codec, codeVersion } = dependencies;
+  return (context) =>
+    withHeartbeat(async (signal, report) => {
+      const config = await configs.of(context.run);
+      const buffer = await buffers.at(context.run, context.since);
+      const plan = planProposals(context, config, buffer, codec.proposePrompt.bind(codec));
+      const at = { runId: context.run.runId, iteration: context.iteration };
+      const earlier = await earlierFacts(log, 'ProposalSampled', at, context.since);
+      const done = new Set(earlier.map((event) => event.data.proposalId));
+      const origin = originOf(context, codeVersion);
+      const fresh = await sampleInChunks(
+        engine,
+        context.checkpoint,
+        plan
+          .filter((planned) => !done.has(planned.proposalId))
+          .map((planned) => ({
+            item: planned,
+            requests: [
+              {
+                id: planned.proposalId,
+                prompt: planned.prompt.tokens,
+                seed: planned.seed,
+                temperature: config.propose.temperature,
+                maxTokens: planned.prompt.maxTokens,
+                ...(planned.prompt.grammar === undefined ? {} : { grammar: planned.prompt.grammar }),
+              },
+            ],
+          })),
+        (planned, [sample]) => {
+          if (sample === undefined) throw new Error(`no sample for proposal ${planned.proposalId}`);
+          return fact(origin, 'ProposalSampled', [planned.proposalId], {
+            proposalId: planned.proposalId,
+            kind: planned.kind,
+            index: planned.index,
+            templateVersion: codec.templateVersion,
+            promptText: planned.prompt.text,
+            promptTokens: planned.prompt.tokens,
+            referenceTaskIds: planned.referenceTaskIds,
+            completionText: codec.text(sample.tokens),
+            completionTokens: sample.tokens,
+            logProbs: sample.logProbs,
+            finish: sample.finish,
+            seed: planned.seed,
+            temperature: config.propose.temperature,
+            programTaskId: planned.programTaskId,
+            programSource: planned.program,
+          });
+        },
+        async (events) => {
+          await log.append(events, context.since);
+        },
+        { signal, report },
+      );
+      const [proposals] = await log.append([...earlier, ...fresh], context.since);
+      if (proposals === undefined) throw new Error(`iteration ${context.iteration} made no proposal`);
+      return { proposals };
+    });
+}
+
+function planProposals(
+  context: StepContext,
+  config: RunConfig,
+  buffer: TaskBuffer,
+  promptOf: (
+    kind: TaskKind,
+    references: readonly { code: string; input: string; output: string }[],
+    program: string | null,
+  ) => Prompt,
+): PlannedProposal[] {
+  const { batch, references: count, referenceSampling } = config.propose;
+  const { runId } = context.run;
+  return TASK_KINDS.flatMap((kind) =>
+    Array.from({ length: batch }, (_, index): PlannedProposal | undefined => {
+      const random = new Random(seedOf(config.seed, context.iteration, 'propose', kind, index, 'references'));
+      const given = taskKinds[kind].proposesProgram
+        ? undefined
+        : drawProgramTask(buffer, referenceSampling, random);
+      // Before the first program is accepted there is none to write inputs for.
+      if (!taskKinds[kind].proposesProgram && given === undefined) return undefined;
+      const references =
+        given === undefined ? drawReferences(buffer, kind, count, referenceSampling, random) : [];
+      const prompt = promptOf(
+        kind,
+        references.map((task) => ({
+          code: task.code,
+          input: task.inputs[0] ?? '',
+          output: task.outputs[0] ?? '',
+        })),
+        given?.code ?? null,
+      );
+      return {
+        proposalId: idOf(runId, context.iteration, 'proposal', kind, index),
+        kind,
+        index,
+        prompt,
+        referenceTaskIds: references.map((task) => task.taskId),
+        programTaskId: given?.taskId ?? null,
+        program: given?.code ?? null,
+        seed: seedOf(config.seed, context.iteration, 'propose', kind, index, 0),
+      };
+    }).filter((planned) => planned !== undefined),
+  );
+}

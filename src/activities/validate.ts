@@ -1,0 +1,135 @@
+/**
+ * Proposals become tasks or rejections: parsed by the policy's codec, executed in the sandbox under several seeds, then
+ * held against the buffer's rules for repeats, in the order of their coordinates.
+ */
+import { idOf } from '../coordinates.js';
+import { topicOf } from '../../pipelines/topics.js';
+import type { AzrEvent, EventDataByType } from '../../schemas/generated/events.js';
+import { repeatReason } from '../buffer/task-buffer.js';
+import { isHeldOutText } from '../policy/tiny/generator.js';
+import { HELD_OUT_REASON } from '../reward/iteration-rewards.js';
+import { validateProposals } from '../sandbox/index.js';
+import type { ParsedProposal, TaskKind } from '../tasks/types.js';
+import type { SandboxSteps } from '../../workflows/steps.js';
+import type { SandboxDependencies } from './dependencies.js';
+import { executionFact } from './execution-fact.js';
+import { dataOf, fact, originOf } from './facts.js';
+import { withHeartbeat } from './heartbeat.js';
+
+const topicOfTasks = topicOf('TaskAccepted');
+
+type Proposal = EventDataByType['ProposalSampled'];
+type Parsed = Extract<ParsedProposal, { ok: true }>;
+
+export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['validate'] {
+  const { log, configs, buffers, sandbox, codec, codeVersion } = dependencies;
+  return (context, facts) =>
+    withHeartbeat(async () => {
+      const config = await configs.of(context.run);
+      const origin = originOf(context, codeVersion);
+      const proposals = dataOf(await log.read(facts.proposals), 'ProposalSampled');
+      const buffer = await buffers.at(context.run, context.since);
+
+      const events: AzrEvent[] = [];
+      const reject = (
+        proposal: Proposal,
+        reason: string,
+        detail: string,
+        formatOk: boolean,
+        code: string | null,
+      ): void => {
+        const { proposalId, kind, index } = proposal;
+        events.push(
+          fact(
+            origin,
+            'TaskRejected',
+            [proposalId],
+            {
+              subjectId: proposalId,
+              proposalId,
+              origin: 'proposal',
+              kind,
+              index,
+              reason,
+              detail,
+              formatOk,
+              code,
+              sourceLine: null,
+            },
+            proposalId,
+          ),
+        );
+      };
+
+      const candidates: { proposal: Proposal; parsed: Parsed }[] = [];
+      for (const proposal of proposals) {
+        const completion = { tokens: proposal.completionTokens, finish: proposal.finish };
+        const parsed = codec.parseProposal(proposal.kind as TaskKind, completion, proposal.programSource);
+        if (!parsed.ok) reject(proposal, parsed.reason, parsed.detail, parsed.formatOk, null);
+        else if (parsed.inputs.some((input) => isHeldOutText(parsed.code, input)))
+          reject(proposal, HELD_OUT_REASON, 'belongs to the evaluation', parsed.formatOk, parsed.code);
+        else candidates.push({ proposal, parsed });
+      }
+
+      const { results, executions } = await validateProposals(
+        sandbox,
+        candidates.map(({ proposal, parsed }) => ({
+          id: proposal.proposalId,
+          code: parsed.code,
+          inputs: parsed.inputs,
+        })),
+      );
+      for (const { request, result } of executions)
+        events.push(executionFact(origin, 'validate', request.id, request, result, sandbox.interpreter));
+
+      const accepted: { kind: TaskKind; code: string; inputs: readonly string[] }[] = [];
+      for (const [i, { proposal, parsed }] of candidates.entries()) {
+        const result = results[i];
+        const kind = proposal.kind as TaskKind;
+        if (result === undefined) throw new Error(`no result for proposal ${proposal.proposalId}`);
+        if (!result.ok) {
+          reject(proposal, result.reason, result.detail, parsed.formatOk, parsed.code);
+          continue;
+        }
+        const content = { kind, code: parsed.code, inputs: parsed.inputs };
+        const repeat = repeatReason(buffer, accepted, content, config.buffer);
+        if (repeat !== undefined) {
+          reject(proposal, repeat, 'the buffer has it already', parsed.formatOk, parsed.code);
+          continue;
+        }
+        accepted.push(content);
+        events.push(
+          fact(
+            origin,
+            'TaskAccepted',
+            [proposal.proposalId],
+            {
+              taskId: idOf(proposal.proposalId, 'task'),
+              proposalId: proposal.proposalId,
+              origin: 'proposal',
+              kind,
+              index: proposal.index,
+              code: parsed.code,
+              originalCode: parsed.originalCode,
+              inputs: parsed.inputs,
+              outputs: result.outputs,
+              message: parsed.message,
+              imports: parsed.imports,
+              thought: parsed.thought,
+              compositeTaskIds: [],
+              referenceTaskIds:
+                proposal.programTaskId === null
+                  ? proposal.referenceTaskIds
+                  : [...proposal.referenceTaskIds, proposal.programTaskId],
+              formatOk: parsed.formatOk,
+            },
+            proposal.proposalId,
+          ),
+        );
+      }
+      const references = await log.append(events, context.since);
+      const tasks = references.find((reference) => reference.topic === topicOfTasks);
+      if (tasks === undefined) throw new Error(`iteration ${context.iteration} has no proposal to validate`);
+      return { tasks, accepted: accepted.length, rejected: proposals.length - accepted.length };
+    });
+}

@@ -1,0 +1,119 @@
+/**
+ * A published seed file, row by row: run in the sandbox under several seeds, compared with the stored output by value,
+ * and recorded as TaskAccepted or TaskRejected with the reason. Nothing is silently used.
+ *
+ * The run is named after the file's content, so verifying the same file again adds nothing to the log.
+ */
+import { createHash } from 'node:crypto';
+import type { EventLog } from '../../pipelines/event-log.js';
+import type { AzrEvent } from '../../schemas/generated/events.js';
+import { idOf } from '../coordinates.js';
+import { equalLiterals, validateProposals } from '../sandbox/index.js';
+import type { Sandbox } from '../sandbox/port.js';
+import { parseSeedRows, type SeedRow } from '../tasks/seed-rows.js';
+import { executionFact } from './execution-fact.js';
+import { fact, type FactOrigin } from './facts.js';
+
+export interface SeedReport {
+  readonly runId: string;
+  /** Rows that could be read. */
+  readonly rows: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  /** Rejected rows by reason. */
+  readonly reasons: Readonly<Record<string, number>>;
+  /** Lines that are no rows. */
+  readonly broken: readonly { readonly line: number; readonly error: string }[];
+}
+
+export async function verifySeeds(
+  dependencies: { readonly log: EventLog; readonly sandbox: Sandbox; readonly codeVersion: string },
+  name: string,
+  text: string,
+): Promise<SeedReport> {
+  const { log, sandbox, codeVersion } = dependencies;
+  const { rows, broken } = parseSeedRows(text);
+  const runId = `seeds-${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
+  const origin: FactOrigin = { runId, iteration: 0, policyVersion: null, codeVersion };
+  const { results, executions } = await validateProposals(
+    sandbox,
+    rows.map((row) => ({ id: seedId(runId, row), code: row.code, inputs: row.inputs })),
+  );
+  const events: AzrEvent[] = executions.map(({ request, result }) =>
+    executionFact(origin, 'seed', request.id, request, result, sandbox.interpreter),
+  );
+  const reasons: Record<string, number> = {};
+  for (const [i, row] of rows.entries()) {
+    const subjectId = seedId(runId, row);
+    const result = results[i];
+    if (result === undefined) throw new Error(`no result for line ${row.line} of ${name}`);
+    const refusal = result.ok ? storedOutputRefusal(row, result.outputs) : result;
+    if (refusal === undefined && result.ok) {
+      events.push(
+        fact(
+          origin,
+          'TaskAccepted',
+          [subjectId],
+          {
+            taskId: idOf(subjectId, 'task'),
+            proposalId: null,
+            origin: 'seed',
+            kind: row.kind,
+            index: row.line,
+            code: row.code,
+            originalCode: row.originalCode,
+            inputs: row.inputs,
+            outputs: result.outputs,
+            message: row.message,
+            imports: row.imports,
+            thought: null,
+            compositeTaskIds: [],
+            referenceTaskIds: [],
+            formatOk: true,
+          },
+          null,
+        ),
+      );
+      continue;
+    }
+    const { reason, detail } = refusal ?? { reason: 'unknown', detail: '' };
+    reasons[reason] = (reasons[reason] ?? 0) + 1;
+    events.push(
+      fact(origin, 'TaskRejected', [subjectId], {
+        subjectId,
+        proposalId: null,
+        origin: 'seed',
+        kind: row.kind,
+        index: row.line,
+        reason,
+        detail: `${name}, line ${row.line}: ${detail}`,
+        formatOk: true,
+        code: row.code,
+        sourceLine: row.line,
+      }),
+    );
+  }
+  await log.append(events, {});
+  const rejected = Object.values(reasons).reduce((sum, count) => sum + count, 0);
+  return { runId, rows: rows.length, accepted: rows.length - rejected, rejected, reasons, broken };
+}
+
+const seedId = (runId: string, row: SeedRow): string => idOf(runId, 'seed', row.line);
+
+/** Why a row whose program runs is still refused: what it stores is not what the program gives. */
+function storedOutputRefusal(
+  row: SeedRow,
+  outputs: readonly string[],
+): { reason: string; detail: string } | undefined {
+  for (const [i, stored] of row.outputs.entries()) {
+    const actual = outputs[i] ?? '';
+    if (stored.trim() === '') return { reason: 'stored-output-empty', detail: `pair ${i + 1} stores no output` };
+    if (equalLiterals(stored, actual)) continue;
+    // The published executor cuts outputs of more than 400 characters in the middle.
+    const reason = stored.length > 400 && stored.includes('...') ? 'stored-output-truncated' : 'stored-output-differs';
+    return { reason, detail: `pair ${i + 1} stores ${clip(stored)}, the program gives ${clip(actual)}` };
+  }
+  return undefined;
+}
+
+const clip = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}...` : text);

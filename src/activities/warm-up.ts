@@ -1,0 +1,66 @@
+/** Policy version 0: fresh weights, then likelihood training on generated rows (policy/tiny/warm-up.ts). */
+import path from 'node:path';
+import { seedOf } from '../coordinates.js';
+import type { RunConfig } from '../config/run.js';
+import { checkpointFolder } from '../learner/checkpoint-folder.js';
+import type { LearnConfig, LearnRow } from '../policy/port.js';
+import { tinySpec } from '../policy/tiny/spec.js';
+import { warmUpRows } from '../policy/tiny/warm-up.js';
+import type { LearnerSteps } from '../../workflows/steps.js';
+import { checkpointFact } from './checkpoint-fact.js';
+import type { LearnerDependencies } from './dependencies.js';
+import { withHeartbeat } from './heartbeat.js';
+
+export function makeWarmUp(dependencies: LearnerDependencies): LearnerSteps['warmUp'] {
+  const { log, configs, engine, codeVersion, checkpoints } = dependencies;
+  return (run) =>
+    withHeartbeat(async (signal, report) => {
+      const config = await configs.of(run);
+      const { warmUp } = config.policy;
+      const fresh = await engine.initialise(
+        tinySpec(config.policy.model),
+        seedOf(config.seed, 'weights'),
+        path.join(checkpoints, run.runId, 'fresh'),
+      );
+      const trained =
+        warmUp.steps === 0
+          ? fresh
+          : (
+              await engine.imitate(
+                fresh,
+                batches(config),
+                warmUpConfig(config),
+                checkpointFolder(checkpoints, run.runId, 0),
+                { signal, onProgress: (step, loss) => report({ step, of: warmUp.steps, loss }) },
+              )
+            ).checkpoint;
+      const origin = { runId: run.runId, iteration: 0, policyVersion: 0, codeVersion };
+      await log.append(
+        [await checkpointFact(origin, trained, path.dirname(checkpoints), null, true)],
+        run.startOffsets,
+      );
+      return { checkpoint: trained };
+    });
+}
+
+function* batches(config: RunConfig): Generator<LearnRow[]> {
+  const { warmUp } = config.policy;
+  const mix = { ...warmUp, maxReferences: config.propose.references };
+  for (let step = 0; step < warmUp.steps; step++)
+    yield warmUpRows(seedOf(config.seed, 'warm-up', step), warmUp.rowsPerStep, mix);
+}
+
+function warmUpConfig(config: RunConfig): LearnConfig {
+  const { optimiser, rowsPerStep } = config.policy.warmUp;
+  return {
+    ...optimiser,
+    // A likelihood loss has no ratio to clip and needs no bonus.
+    clipLow: 0,
+    clipHigh: 0,
+    entropyCoefficient: 0,
+    minibatches: 1,
+    microbatchRows: rowsPerStep,
+    aggregation: 'token',
+    shuffleSeed: 0,
+  };
+}

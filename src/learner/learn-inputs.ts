@@ -1,0 +1,35 @@
+/** A learner step's inputs from what the log holds: the same for the run and for its replay. */
+import type { EventDataByType } from '../../schemas/generated/events.js';
+import type { RunConfig } from '../config/run.js';
+import { seedOf } from '../coordinates.js';
+import type { LearnConfig, LearnRow } from '../policy/port.js';
+
+export function learnConfig(config: RunConfig, iteration: number): LearnConfig {
+  const { optimiser, clipLow, clipHigh, entropyCoefficient, minibatches, microbatchRows, aggregation } =
+    config.learner;
+  return {
+    ...optimiser,
+    clipLow,
+    clipHigh,
+    entropyCoefficient,
+    minibatches,
+    microbatchRows,
+    aggregation,
+    shuffleSeed: seedOf(config.seed, iteration, 'learn', 'shuffle'),
+  };
+}
+
+/** Learner rows of a batch's events, in a fixed order. */
+export function learnRows(samples: readonly EventDataByType['LearnerSample'][]): LearnRow[] {
+  return [...samples]
+    .sort((a, b) => (a.sampleId < b.sampleId ? -1 : 1))
+    .map((sample) => ({
+      id: sample.sampleId,
+      group: `${sample.role}.${sample.kind}`,
+      prompt: sample.promptTokens,
+      completion: sample.completionTokens,
+      logProbs: sample.logProbs,
+      advantage: sample.advantage,
+      ...(sample.grammar === null ? {} : { grammar: sample.grammar }),
+    }));
+}

@@ -1,0 +1,37 @@
+/**
+ * The prompt codec: tasks in, tokens out, and back. It belongs to the policy, so that the steps of self-play are the
+ * same code for the tiny policy's symbols and for the text prompts of large models.
+ */
+import type { ParsedProposal, ParsedSolution, SolverView, TaskKind } from '../tasks/types.js';
+
+export interface Prompt {
+  /** What a person reads; null where the tokens say it all. */
+  readonly text: string | null;
+  readonly tokens: readonly number[];
+  /** Start state of the policy's grammar, if it has one. */
+  readonly grammar?: string;
+  readonly maxTokens: number;
+}
+
+/** A task of the buffer shown to the proposer. */
+export interface ProposalReference {
+  readonly code: string;
+  readonly input: string;
+  readonly output: string;
+}
+
+export interface Completion {
+  readonly tokens: readonly number[];
+  readonly finish: 'end' | 'length';
+}
+
+export interface PolicyCodec {
+  /** Goes into every prompt's event; changes whenever a template does. */
+  readonly templateVersion: string;
+  /** `program` is given for kinds whose proposer writes inputs for a program of the buffer (induction). */
+  proposePrompt(kind: TaskKind, references: readonly ProposalReference[], program: string | null): Prompt;
+  parseProposal(kind: TaskKind, completion: Completion, program: string | null): ParsedProposal;
+  solvePrompt(kind: TaskKind, view: SolverView): Prompt;
+  parseSolution(kind: TaskKind, completion: Completion): ParsedSolution;
+  text(tokens: readonly number[]): string;
+}

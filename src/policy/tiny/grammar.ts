@@ -1,0 +1,137 @@
+/**
+ * What each role may write, as one automaton over tokens (GrammarTable, policy/port.ts).
+ *
+ *   program   = operation{1,3}          input = digit{3,5}          list = digit{0,8}
+ *   propose.deduction, propose.abduction = program ";" input END
+ *   propose.induction = input ("|" input){INPUTS - 1} END
+ *   solve.deduction, solve.abduction     = THINK [list ("|" list)?] ENDTHINK list END
+ *   solve.induction   = THINK (operation list){1,3} ENDTHINK program END
+ *
+ * The grammar fixes form only: every answer it admits is well-formed, none of it is made right.
+ */
+import type { GrammarTable } from '../port.js';
+import { MAX_INPUT_LENGTH, MAX_LIST_LENGTH, MAX_OPERATIONS, MIN_INPUT_LENGTH, OPERATIONS } from './operations.js';
+import * as v from './vocabulary.js';
+
+/** Inputs of an induction task: the first half is given to the solver, the second half is hidden. */
+export const INDUCTION_INPUTS = 4;
+
+const DIGITS = Array.from({ length: 10 }, (_, d) => v.digitToken(d));
+const OPERATION_TOKENS = OPERATIONS.map((_, i) => v.operationToken(i));
+
+class Automaton {
+  readonly edges: Map<number, number>[] = [];
+
+  state(): number {
+    this.edges.push(new Map());
+    return this.edges.length - 1;
+  }
+
+  edge(from: number, tokens: readonly number[], to: number): void {
+    const map = this.edges[from];
+    if (map === undefined) throw new RangeError(`state ${from} does not exist`);
+    for (const t of tokens) {
+      if (map.has(t)) throw new Error(`state ${from} has two edges for ${v.SYMBOLS[t]}: the grammar is ambiguous`);
+      map.set(t, to);
+    }
+  }
+
+  /** `tokens{min,max}` from `from`; returns the states in which the run may end. */
+  run(from: number, tokens: readonly number[], min: number, max: number): number[] {
+    const ends: number[] = min === 0 ? [from] : [];
+    let at = from;
+    for (let n = 1; n <= max; n++) {
+      const next = this.state();
+      this.edge(at, tokens, next);
+      if (n >= min) ends.push(next);
+      at = next;
+    }
+    return ends;
+  }
+
+  join(ends: readonly number[], token: number): number {
+    const to = this.state();
+    for (const end of ends) this.edge(end, [token], to);
+    return to;
+  }
+}
+
+function build(): GrammarTable {
+  const a = new Automaton();
+  const done = a.state();
+  const finish = (ends: readonly number[]): void => {
+    for (const end of ends) a.edge(end, [v.END], done);
+  };
+  const proposeProgram = (): number => {
+    const start = a.state();
+    const input = a.join(a.run(start, OPERATION_TOKENS, 1, MAX_OPERATIONS), v.SEMICOLON);
+    finish(a.run(input, DIGITS, MIN_INPUT_LENGTH, MAX_INPUT_LENGTH));
+    return start;
+  };
+  const proposeInputs = (): number => {
+    const start = a.state();
+    let at = start;
+    for (let i = 0; i < INDUCTION_INPUTS; i++) {
+      const ends = a.run(at, DIGITS, MIN_INPUT_LENGTH, MAX_INPUT_LENGTH);
+      if (i === INDUCTION_INPUTS - 1) finish(ends);
+      else at = a.join(ends, v.BAR);
+    }
+    return start;
+  };
+  const solveList = (): number => {
+    const start = a.state();
+    const thinking = a.join([start], v.THINK);
+    const first = a.run(thinking, DIGITS, 0, MAX_LIST_LENGTH);
+    const second = a.run(a.join(first, v.BAR), DIGITS, 0, MAX_LIST_LENGTH);
+    finish(a.run(a.join([...first, ...second], v.END_THINK), DIGITS, 0, MAX_LIST_LENGTH));
+    return start;
+  };
+  const solveProgram = (): number => {
+    const start = a.state();
+    let openings = [a.join([start], v.THINK)];
+    const ends: number[] = [];
+    for (let n = 0; n < MAX_OPERATIONS; n++) {
+      const operation = a.state();
+      for (const opening of openings) a.edge(opening, OPERATION_TOKENS, operation);
+      openings = a.run(operation, DIGITS, 0, MAX_LIST_LENGTH);
+      ends.push(...openings);
+    }
+    finish(a.run(a.join(ends, v.END_THINK), OPERATION_TOKENS, 1, MAX_OPERATIONS));
+    return start;
+  };
+  const start = {
+    'propose.deduction': proposeProgram(),
+    'propose.abduction': proposeProgram(),
+    'propose.induction': proposeInputs(),
+    'solve.deduction': solveList(),
+    'solve.abduction': solveList(),
+    'solve.induction': solveProgram(),
+  };
+  const states = a.edges.length;
+  const allowed = new Uint8Array(states * v.VOCABULARY);
+  const next = new Int32Array(states * v.VOCABULARY).fill(-1);
+  a.edges.forEach((edges, state) => {
+    for (const [t, to] of edges) {
+      allowed[state * v.VOCABULARY + t] = 1;
+      next[state * v.VOCABULARY + t] = to;
+    }
+  });
+  // After the end only padding: the softmax over an empty set does not exist.
+  allowed[done * v.VOCABULARY + v.PAD] = 1;
+  next[done * v.VOCABULARY + v.PAD] = done;
+  return { vocabulary: v.VOCABULARY, states, allowed, next, start };
+}
+
+export const TINY_GRAMMAR: GrammarTable = build();
+
+/** True when `tokens` is a whole sentence of the named start state. */
+export function accepts(grammar: GrammarTable, start: string, tokens: readonly number[]): boolean {
+  let state = grammar.start[start];
+  if (state === undefined) return false;
+  for (const t of tokens) {
+    if (t < 0 || t >= grammar.vocabulary || grammar.allowed[state * grammar.vocabulary + t] !== 1) return false;
+    state = grammar.next[state * grammar.vocabulary + t] ?? -1;
+    if (state < 0) return false;
+  }
+  return tokens.at(-1) === v.END;
+}

@@ -1,0 +1,128 @@
+/**
+ * Rows for the warm-up: the tiny policy's stand-in for a pretrained base model.
+ *
+ * Next-token prediction on programs and inputs drawn uniformly from the grammar and executed by the domain's own
+ * operations; no data from outside. Proposals have every length; solutions are short ones mostly, so that self-play has
+ * something left to teach. Held-out pairs are never drawn.
+ *
+ * Deviation from the paper: AZR starts from a pretrained model and has no warm-up.
+ */
+import type { LearnRow } from '../port.js';
+import { Random } from '../../random.js';
+import { INDUCTION_INPUTS } from './grammar.js';
+import { drawInputFor, drawProgram } from './generator.js';
+import { trace } from './operations.js';
+import * as v from './vocabulary.js';
+
+export interface WarmUpMix {
+  /** Share of rows in which the policy proposes; the others solve. */
+  readonly proposeShare: number;
+  /** Weights of program lengths 1, 2, 3 in proposals. */
+  readonly proposeLengths: readonly number[];
+  /** Weights of program lengths 1, 2, 3 in solutions. */
+  readonly solveLengths: readonly number[];
+  /** References in a proposer's prompt: 0 to this many. */
+  readonly maxReferences: number;
+}
+
+const KINDS = ['deduction', 'abduction', 'induction'] as const;
+
+/** @param seed from coordinates (run, `warm-up`, step). @returns `rows` likelihood rows. */
+export function warmUpRows(seed: number, rows: number, mix: WarmUpMix): LearnRow[] {
+  const random = new Random(seed);
+  const proposeLengths = cumulative(mix.proposeLengths);
+  const solveLengths = cumulative(mix.solveLengths);
+  return Array.from({ length: rows }, (_, index) => {
+    const kind = KINDS[index % KINDS.length] ?? 'deduction';
+    const propose = random.uniform() < mix.proposeShare;
+    const row = propose
+      ? proposeRow(random, kind, drawProgram(random, 1 + random.weighted(proposeLengths)), mix.maxReferences, proposeLengths)
+      : solveRow(random, kind, drawProgram(random, 1 + random.weighted(solveLengths)));
+    const group = `${propose ? 'propose' : 'solve'}.${kind}`;
+    return { id: `${seed}.${index}`, group, grammar: group, logProbs: [], advantage: 0, ...row };
+  });
+}
+
+interface TokenPair {
+  readonly prompt: readonly number[];
+  readonly completion: readonly number[];
+}
+
+function proposeRow(
+  random: Random,
+  kind: (typeof KINDS)[number],
+  operations: readonly number[],
+  maxReferences: number,
+  lengths: readonly number[],
+): TokenPair {
+  const program = operations.map(v.operationToken);
+  if (kind === 'induction') {
+    const inputs = Array.from({ length: INDUCTION_INPUTS }, () => drawInputFor(random, operations).map(v.digitToken));
+    return {
+      prompt: [v.token('propose.induction'), ...program],
+      completion: [...inputs.flatMap((input, i) => (i === 0 ? input : [v.BAR, ...input])), v.END],
+    };
+  }
+  const references = Array.from({ length: random.below(maxReferences + 1) }, () => {
+    const other = drawProgram(random, 1 + random.weighted(lengths));
+    return [
+      v.REFERENCE,
+      ...other.map(v.operationToken),
+      v.SEMICOLON,
+      ...drawInputFor(random, other).map(v.digitToken),
+    ];
+  });
+  return {
+    prompt: [v.token(`propose.${kind}`), ...references.flat()],
+    completion: [...program, v.SEMICOLON, ...drawInputFor(random, operations).map(v.digitToken), v.END],
+  };
+}
+
+function solveRow(random: Random, kind: (typeof KINDS)[number], operations: readonly number[]): TokenPair {
+  const program = operations.map(v.operationToken);
+  const input = drawInputFor(random, operations);
+  const states = trace(operations, input);
+  const digits = (x: readonly number[] | undefined): number[] => (x ?? []).map(v.digitToken);
+  const output = digits(states.at(-1));
+  const joined = (lists: readonly (readonly number[])[]): number[] =>
+    lists.flatMap((list, i) => (i === 0 ? digits(list) : [v.BAR, ...digits(list)]));
+  switch (kind) {
+    case 'deduction':
+      return {
+        prompt: [v.token('solve.deduction'), ...program, v.SEMICOLON, ...digits(input)],
+        completion: [v.THINK, ...joined(states.slice(0, -1)), v.END_THINK, ...output, v.END],
+      };
+    case 'abduction':
+      return {
+        prompt: [v.token('solve.abduction'), ...program, v.ARROW, ...output],
+        completion: [v.THINK, ...joined(states.slice(0, -1).reverse()), v.END_THINK, ...digits(input), v.END],
+      };
+    case 'induction': {
+      const second = drawInputFor(random, operations);
+      return {
+        prompt: [
+          v.token('solve.induction'),
+          ...digits(input),
+          v.ARROW,
+          ...output,
+          v.BAR,
+          ...digits(second),
+          v.ARROW,
+          ...digits(trace(operations, second).at(-1)),
+        ],
+        completion: [
+          v.THINK,
+          ...operations.flatMap((operation, i) => [v.operationToken(operation), ...digits(states[i])]),
+          v.END_THINK,
+          ...program,
+          v.END,
+        ],
+      };
+    }
+  }
+}
+
+function cumulative(weights: readonly number[]): number[] {
+  let total = 0;
+  return weights.map((weight) => (total += weight));
+}

@@ -1,0 +1,35 @@
+/** Recorded against recomputed, field by field. */
+
+export interface Difference {
+  readonly iteration: number;
+  readonly check: string;
+  /** The event's coordinates: its type and subject. */
+  readonly subject: string;
+  /** Path of the field within the event. */
+  readonly field: string;
+  readonly recorded: unknown;
+  readonly recomputed: unknown;
+}
+
+/** Advantages and means are sums of floats; recomputed by the same code they are equal bit for bit. */
+export function differences(recorded: unknown, recomputed: unknown, field = ''): Omit<Difference, 'iteration' | 'check' | 'subject'>[] {
+  if (Object.is(recorded, recomputed)) return [];
+  if (Array.isArray(recorded) && Array.isArray(recomputed)) {
+    if (recorded.length !== recomputed.length)
+      return [{ field: `${field}.length`, recorded: recorded.length, recomputed: recomputed.length }];
+    return recorded.flatMap((item, i) => differences(item, recomputed[i], `${field}[${i}]`));
+  }
+  if (isObject(recorded) && isObject(recomputed)) {
+    const keys = [...new Set([...Object.keys(recorded), ...Object.keys(recomputed)])];
+    return keys.flatMap((key) =>
+      differences(recorded[key], recomputed[key], field === '' ? key : `${field}.${key}`),
+    );
+  }
+  // Avro has one zero and JSON none: -0 and 0 are the same number.
+  if (recorded === recomputed) return [];
+  return [{ field, recorded, recomputed }];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,336 @@
+"""Static analysis of one program with Python's own grammar, in a process that has run no program.
+
+`pure` decides which programs may share a child with others, so it is written as lists of what is allowed. A pure
+program cannot reach an object that another program sees and change it, nor find the harness:
+  - names: its own and a list of builtins; no dunder names but __name__; nothing that reads attributes by text
+  - attributes: methods of builtin types and names that the program defines, never frame, code or dunder attributes;
+    str.format only on a constant without field access (format fields read attributes)
+  - modules: a list of members of a list of modules; a module is only ever the left side of a dot
+  - attribute stores only where no mutable object of a shared module is imported
+`stateless` is weaker: no way is seen to carry anything from one call to the next through the interpreter, so that
+several inputs of this one program may share a child.
+Everything here may be wrong about what a program computes; it only decides who shares a process. The judgement of
+results does not rest on it.
+"""
+import ast
+import builtins
+import importlib
+import json
+import re
+
+SAFE_BUILTINS = frozenset("""
+abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate filter float
+frozenset hash hex int isinstance issubclass iter len list map max min next object oct ord pow print property range repr
+reversed round set slice sorted staticmethod str sum super tuple type zip True False None NotImplemented Ellipsis
+ArithmeticError AssertionError AttributeError BaseException EOFError Exception FloatingPointError GeneratorExit
+ImportError IndentationError IndexError KeyError KeyboardInterrupt LookupError MemoryError NameError
+NotImplementedError OSError OverflowError RecursionError ReferenceError RuntimeError RuntimeWarning StopIteration
+SyntaxError SystemError SystemExit TabError TypeError UnboundLocalError UnicodeDecodeError UnicodeEncodeError
+UnicodeError UserWarning ValueError Warning ZeroDivisionError TimeoutError __name__
+""".split())
+# Names whose effects or values come from outside the program, or that hide what is done.
+DYNAMIC = frozenset("""
+eval exec compile open input getattr setattr delattr hasattr vars dir globals locals __import__ breakpoint help exit
+quit memoryview id __builtins__ __loader__ __spec__
+""".split())
+REFUSED_NAMES = frozenset(["__import__", "open", "input", "breakpoint"])
+
+SAFE_MODULES = {
+    "math": None,
+    "cmath": None,
+    "itertools": None,
+    "heapq": "heapify heappop heappush heappushpop heapreplace merge nlargest nsmallest",
+    "bisect": None,
+    "collections": "ChainMap Counter OrderedDict defaultdict deque namedtuple",
+    "functools": "cache cmp_to_key lru_cache partial reduce total_ordering",
+    "string": "ascii_letters ascii_lowercase ascii_uppercase digits hexdigits octdigits punctuation printable "
+              "whitespace capwords",
+    "re": "compile findall finditer fullmatch match search split sub subn escape IGNORECASE I MULTILINE M DOTALL S "
+          "VERBOSE X ASCII A",
+    "copy": "copy deepcopy",
+    "operator": "abs add and_ concat contains countOf eq floordiv ge getitem gt index indexOf inv invert itemgetter le "
+                "lshift lt mod mul ne neg not_ or_ pos pow rshift sub truediv truth xor",
+    "abc": "ABC abstractmethod",
+    "dataclasses": "dataclass field",
+    "enum": "Enum IntEnum auto",
+    "fractions": "Fraction",
+    "statistics": "mean median mode fmean",
+    "typing": "Any Callable Collection Counter DefaultDict Deque Dict FrozenSet Generator Generic Hashable Iterable "
+              "Iterator List Literal Mapping MutableMapping NamedTuple Optional Sequence Set Tuple Type TypeVar Union",
+    "__future__": "annotations division print_function",
+}
+
+SAFE_METHOD_DEFINITIONS = frozenset("""
+__init__ __post_init__ __str__ __repr__ __len__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __hash__ __bool__ __add__
+__radd__ __iadd__ __sub__ __rsub__ __isub__ __mul__ __rmul__ __matmul__ __truediv__ __rtruediv__ __floordiv__ __mod__
+__pow__ __neg__ __pos__ __abs__ __and__ __or__ __xor__ __invert__ __lshift__ __rshift__ __getitem__ __setitem__
+__delitem__ __contains__ __iter__ __next__ __call__ __int__ __float__ __index__ __enter__ __exit__ __reversed__
+__missing__
+""".split())
+SAFE_DUNDER_READS = frozenset(["__init__", "__name__", "__doc__"])
+# Attributes of generators, coroutines, tracebacks, frames, code objects and functions.
+HIDDEN = re.compile(r"^(gi|cr|ag|tb|f|co|func|im)_|^__|^_?mro$|^(format|format_map|with_traceback|register)$")
+HIDDEN_PREFIXES_OF_OTHERS = frozenset(["f_back", "f_builtins", "f_code", "f_globals", "f_lasti", "f_lineno", "f_locals",
+                                       "f_trace", "f_trace_lines", "f_trace_opcodes"])
+
+_BUILTIN_TYPES = (str, bytes, bytearray, int, float, complex, bool, list, tuple, dict, set, frozenset, range, slice,
+                  property, BaseException, StopIteration, type(_ for _ in ()))
+_EXTRA_METHODS = """
+most_common elements subtract total appendleft popleft extendleft rotate maxlen move_to_end new_child parents maps
+group groups groupdict start end span pattern string lastindex lastgroup findall finditer fullmatch match search split
+sub subn cache_info cache_clear cache_parameters value args name code default_factory setter getter deleter
+numerator denominator limit_denominator func keywords _replace _asdict _fields
+""".split()
+
+
+def _methods():
+    names = set(_EXTRA_METHODS)
+    for kind in _BUILTIN_TYPES:
+        names.update(n for n in dir(kind) if not n.startswith("_"))
+    return frozenset(n for n in names if not HIDDEN.match(n))
+
+
+def _members():
+    """Names by module, and which of them are objects that take attributes (found by trying)."""
+    members, mutable = {}, {}
+    for module, names in SAFE_MODULES.items():
+        if module in ("fractions", "statistics", "typing"):
+            # Written in Python, so their objects take attributes; the first two are imported by programs that ask.
+            members[module] = frozenset(names.split())
+            mutable[module] = members[module]
+            continue
+        loaded = importlib.import_module(module)
+        listed = names.split() if names else [n for n in dir(loaded) if not n.startswith("_")]
+        members[module] = frozenset(listed)
+        takes = set()
+        for name in listed:
+            thing = getattr(loaded, name, None)
+            try:
+                setattr(thing, "azr_probe", 1)
+            except Exception:
+                continue
+            delattr(thing, "azr_probe")
+            takes.add(name)
+        mutable[module] = frozenset(takes)
+    return members, mutable
+
+
+SAFE_METHODS = _methods()
+MEMBERS, MUTABLE_MEMBERS = _members()
+BUILTIN_NAMES = frozenset(dir(builtins))
+FIELD_ACCESS = re.compile(r"\{[^{}]*[.\[]|\{[^{}]*\{")
+
+
+class Analysis(ast.NodeVisitor):
+    def __init__(self, tree):
+        self.nodes = list(ast.walk(tree))
+        self.imports = []
+        self.names = set()
+        self.bound = set()
+        self.own_attributes = set()
+        self.modules = {}
+        self.reasons = []
+        self.stateful = []
+        self.stores = False
+        self.shared = False
+        self.underscored = False
+
+    def impure(self, why):
+        self.reasons.append(why)
+
+    def collect(self):
+        """First pass: what the program defines."""
+        for node in self.nodes:
+            kind = type(node)
+            if kind is ast.Name:
+                if type(node.ctx) is not ast.Load:
+                    self.bound.add(node.id)
+            elif kind is ast.arg:
+                self.bound.add(node.arg)
+            elif kind is ast.FunctionDef or kind is ast.ClassDef or kind is ast.AsyncFunctionDef:
+                self.bound.add(node.name)
+                self.own_attributes.add(node.name)
+            elif kind is ast.ExceptHandler or kind is ast.MatchAs or kind is ast.MatchStar:
+                if node.name:
+                    self.bound.add(node.name)
+            elif kind is ast.MatchMapping:
+                if node.rest:
+                    self.bound.add(node.rest)
+            elif kind is ast.Attribute:
+                if type(node.ctx) is not ast.Load:
+                    self.own_attributes.add(node.attr)
+                    self.stores = True
+            elif kind is ast.Import:
+                for alias in node.names:
+                    self.imports.append(alias.name)
+                    self.import_module(alias)
+            elif kind is ast.ImportFrom:
+                self.import_members(node)
+        # Class bodies bind attributes by plain names; named tuples by the words of a constant.
+        self.own_attributes |= self.bound
+        for node in self.nodes:
+            if type(node) is ast.Constant and type(node.value) is str and len(node.value) < 400:
+                self.own_attributes.update(re.findall(r"[A-Za-z]\w*", node.value))
+
+    def import_module(self, alias):
+        local = alias.asname or alias.name.split(".")[0]
+        if alias.name not in MEMBERS or ("." in alias.name):
+            self.impure("import " + alias.name)
+            self.stateful.append("import")
+            self.bound.add(local)
+            return
+        if self.modules.get(local, alias.name) != alias.name:
+            self.impure("one name for two modules")
+        self.modules[local] = alias.name
+
+    def import_members(self, node):
+        module = node.module or ""
+        allowed = MEMBERS.get(module) if node.level == 0 else None
+        for alias in node.names:
+            self.imports.append(module + "." + alias.name)
+            self.bound.add(alias.asname or alias.name)
+            if allowed is None or alias.name not in allowed:
+                self.impure("from " + module + " import " + alias.name)
+                if allowed is None:
+                    self.stateful.append("import")
+            elif alias.name in MUTABLE_MEMBERS[module]:
+                self.shared = True
+
+    def judge(self):
+        """Second pass: what the program touches."""
+        module_bases = set()
+        for node in self.nodes:
+            kind = type(node)
+            if kind is ast.Attribute:
+                self.attribute(node, module_bases)
+            elif kind is ast.Call:
+                self.call(node)
+            elif kind is ast.MatchClass:
+                for name in node.kwd_attrs:
+                    self.attribute_name(name)
+            elif kind is ast.FunctionDef or kind is ast.ClassDef or kind is ast.AsyncFunctionDef:
+                self.definition(node.name)
+        for node in self.nodes:
+            if type(node) is ast.Name:
+                self.name(node, module_bases)
+        for local in self.modules:
+            if local in self.bound:
+                self.impure("module name bound again")
+        for name in self.bound:
+            if name.startswith("__") and name not in SAFE_METHOD_DEFINITIONS:
+                self.impure("name " + name)
+        if self.underscored and self.shared:
+            self.impure("private attribute beside shared objects")
+        if self.stores and self.shared:
+            self.impure("attribute stores beside shared objects")
+            self.stateful.append("store")
+
+    def attribute(self, node, module_bases):
+        base = node.value
+        if type(base) is ast.Name and base.id in self.modules:
+            module = self.modules[base.id]
+            module_bases.add(id(base))
+            if type(node.ctx) is not ast.Load:
+                self.impure("store on a module")
+                self.stateful.append("store")
+            elif node.attr not in MEMBERS[module]:
+                self.impure(module + "." + node.attr)
+                self.stateful.append("member")
+            elif node.attr in MUTABLE_MEMBERS[module]:
+                self.shared = True
+            return
+        if node.attr == "format" and type(base) is ast.Constant and type(base.value) is str:
+            if FIELD_ACCESS.search(base.value):
+                self.impure("format field")
+            return
+        self.attribute_name(node.attr)
+
+    def attribute_name(self, name):
+        if name in SAFE_DUNDER_READS:
+            return
+        if name.startswith("_") and name not in SAFE_METHODS:
+            self.underscored = True
+        if HIDDEN.match(name):
+            self.impure("attribute " + name)
+            if name.startswith("__") or name in HIDDEN_PREFIXES_OF_OTHERS or name.endswith("_frame"):
+                self.stateful.append("attribute")
+        elif name not in SAFE_METHODS and name not in self.own_attributes:
+            # An attribute that nothing defines raises AttributeError or reaches what was not thought of.
+            self.impure("attribute " + name)
+
+    def call(self, node):
+        callee = node.func
+        if type(callee) is ast.Name and callee.id == "type":
+            if len(node.args) != 1 or node.keywords or type(node.args[0]) is ast.Starred:
+                self.impure("type with a body")
+                self.stateful.append("type")
+
+    def definition(self, name):
+        if name.startswith("__") and name not in SAFE_METHOD_DEFINITIONS:
+            self.impure("definition of " + name)
+            self.stateful.append("definition")
+
+    def name(self, node, module_bases):
+        name = node.id
+        self.names.add(name)
+        if name in self.modules:
+            if id(node) not in module_bases:
+                self.impure("module as a value")
+                self.stateful.append("module")
+        elif name in self.bound:
+            return
+        elif name in BUILTIN_NAMES and name not in SAFE_BUILTINS:
+            self.impure("name " + name)
+            if name in DYNAMIC:
+                self.stateful.append("name")
+        elif name == "type":
+            return
+        elif name.startswith("__") and name not in ("__name__", "__class__"):
+            self.impure("name " + name)
+            self.stateful.append("name")
+        elif name == "__class__":
+            self.impure("name __class__")
+
+
+def type_as_value(nodes):
+    """`type` other than as a callee or beside a comparison could be called with a class body."""
+    fine = set()
+    for node in nodes:
+        if type(node) is ast.Call:
+            fine.add(id(node.func))
+        elif type(node) is ast.Compare:
+            fine.update(id(x) for x in [node.left, *node.comparators])
+    return any(type(n) is ast.Name and n.id == "type" and id(n) not in fine for n in nodes)
+
+
+ORDERED = frozenset(["set", "frozenset", "hash", "id", "object", "repr"])
+
+
+def analyse(code):
+    """JSON of {parses, error, imports, refused, definesF, pure, stateless, ordered, why}."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError as error:
+        return json.dumps({"parses": False, "error": "SyntaxError: " + str(error.msg)[:200]})
+    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
+        return json.dumps({"parses": False, "error": type(error).__name__ + ": " + str(error)[:200]})
+    try:
+        a = Analysis(tree)
+        a.collect()
+        a.judge()
+    except RecursionError:
+        return json.dumps({"parses": False, "error": "RecursionError: nesting too deep"})
+    if type_as_value(a.nodes):
+        a.impure("type as a value")
+    ordered = bool(a.names & ORDERED) or any(type(n) in (ast.Set, ast.SetComp) for n in a.nodes)
+    return json.dumps({
+        "parses": True,
+        "error": "",
+        "imports": sorted(set(a.imports)),
+        "refused": sorted((a.names - a.bound) & REFUSED_NAMES),
+        "definesF": "f" in a.bound or "f" in a.modules or any(i.endswith(".*") for i in a.imports),
+        "pure": not a.reasons,
+        "stateless": not a.stateful,
+        "ordered": ordered,
+        "why": a.reasons[0][:100] if a.reasons else "",
+    })

@@ -1,0 +1,3 @@
+/** The workflow bundle: what a worker of role `orchestrate` runs. */
+export { iteration } from './iteration.js';
+export { selfPlayRun } from './self-play-run.js';

@@ -1,0 +1,112 @@
+/**
+ * What passes between workflows and steps: references, never data.
+ *
+ * A history holds where the facts stand in the log (topic, offset range, count, digest); the facts themselves stay in
+ * Kafka. All of this is JSON of a few hundred bytes.
+ */
+import type { EventReference, Offsets } from '../pipelines/event-log.js';
+import type { CheckpointRef } from '../src/policy/port.js';
+
+export type { CheckpointRef, EventReference, Offsets };
+
+/** A run: its configuration stands in the RunStarted event that `started` points at. */
+export interface RunRef {
+  readonly runId: string;
+  readonly started: EventReference;
+  /** Where each topic stood when the run began: its events all lie behind. */
+  readonly startOffsets: Offsets;
+}
+
+/** The coordinates of a step, and what it may read. */
+export interface StepContext {
+  readonly run: RunRef;
+  readonly iteration: number;
+  readonly checkpoint: CheckpointRef;
+  /** Where each topic stood when the iteration began: a retried step finds its own earlier events behind. */
+  readonly since: Offsets;
+}
+
+export interface RunSchedule {
+  readonly iterations: number;
+  readonly minutes: number | null;
+  readonly evaluateEvery: number;
+  readonly continueAsNewEvery: number;
+}
+
+export interface SelfPlayRunInput {
+  readonly runId: string;
+  readonly preset: string;
+  readonly configJson: string;
+  readonly configHash: string;
+  readonly schedule: RunSchedule;
+  /** Absent at the first start; carried over by continue-as-new and by resume. */
+  readonly state?: RunState;
+}
+
+export interface RunState {
+  readonly run: RunRef;
+  /** Iterations completed. */
+  readonly iteration: number;
+  readonly checkpoint: CheckpointRef;
+  /** Where each topic stood when the last iteration ended. */
+  readonly head: Offsets;
+  /** Milliseconds spent in self-play so far. */
+  readonly elapsedMs: number;
+  /** The iteration last evaluated; -1 before the first evaluation. */
+  readonly lastEvaluated: number;
+  /** Pauses so far: tells their events apart. */
+  readonly pauses: number;
+}
+
+export type RunStatus = 'starting' | 'warming-up' | 'running' | 'paused' | 'stopping' | 'completed' | 'failed';
+
+export interface RunProgress {
+  readonly runId: string;
+  readonly status: RunStatus;
+  readonly iteration: number;
+  readonly iterations: number;
+  /** The step under way. */
+  readonly step: string;
+  readonly checkpointVersion: number;
+  readonly lastIteration: IterationSummary | null;
+  readonly scores: readonly ScoreLine[];
+}
+
+export interface ScoreLine {
+  readonly iteration: number;
+  readonly kind: string;
+  readonly bucket: string;
+  readonly count: number;
+  readonly correct: number;
+}
+
+export interface IterationInput {
+  readonly context: StepContext;
+}
+
+export interface IterationSummary {
+  readonly proposals: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly solutions: number;
+  readonly rows: number;
+  /** Mean accuracy of the solver's attempts, by kind. */
+  readonly solveRates: Readonly<Record<string, number>>;
+  /** Mean reward by role and kind. */
+  readonly rewards: Readonly<Record<string, number>>;
+  /** Milliseconds by step. */
+  readonly durations: Readonly<Record<string, number>>;
+}
+
+export interface IterationResult {
+  readonly checkpoint: CheckpointRef;
+  readonly head: Offsets;
+  readonly summary: IterationSummary;
+}
+
+export interface RunResult {
+  readonly runId: string;
+  readonly iterations: number;
+  readonly checkpoint: CheckpointRef;
+  readonly reason: 'iterations' | 'minutes' | 'stopped';
+}
