@@ -1,4 +1,5 @@
 /** Steps as activities: which queue carries each, and how long and how often it is tried. */
+import type { RetryPolicy } from '@temporalio/common';
 import { proxyActivities } from '@temporalio/workflow';
 import {
   TASK_QUEUES,
@@ -10,13 +11,13 @@ import {
 } from './steps.js';
 
 /** Outlives a broker's or a worker's restart; a bug or bad input is not tried again. */
-const retry = {
+const retry: RetryPolicy = {
   initialInterval: '1 second',
   backoffCoefficient: 2,
   maximumInterval: '30 seconds',
   maximumAttempts: 12,
   nonRetryableErrorTypes: ['UsageError', 'CorruptCheckpointError', 'RangeError', 'TypeError'],
-} as const;
+};
 
 const quick = { startToCloseTimeout: '5 minutes', heartbeatTimeout: '30 seconds', retry } as const;
 const long = { startToCloseTimeout: '12 hours', heartbeatTimeout: '30 seconds', retry } as const;

@@ -12,7 +12,7 @@ import {
 import { iteration } from './iteration.js';
 import { evaluation, learner, orchestrate, sandbox } from './proxies.js';
 import { failureText } from './failure-text.js';
-import type { RunProgress, RunResult, RunState, RunStatus, ScoreLine, SelfPlayRunInput } from './types.js';
+import type { IterationResult, RunProgress, RunResult, RunState, RunStatus, ScoreLine, SelfPlayRunInput } from './types.js';
 import type { IterationSummary, StepContext } from './types.js';
 
 export const pause = defineSignal<[string?]>('pause');
@@ -72,7 +72,7 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
     const timeIsUp = (s: RunState): boolean => schedule.minutes !== null && s.elapsedMs >= schedule.minutes * 60_000;
     while (state.iteration < schedule.iterations && !stopping && !timeIsUp(state)) {
       if (paused !== null) {
-        const { run, iteration: at, pauses } = state;
+        const { run, iteration: at, pauses }: RunState = state;
         await orchestrate.recordLifecycle(run, at, pauses, { type: 'RunPaused', reason: paused });
         await condition(() => paused === null || stopping);
         const reason = stopping ? 'to stop' : 'asked for';
@@ -83,7 +83,7 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
       const began = Date.now();
       const number: number = state.iteration + 1;
       step = `iteration ${number}`;
-      const result = await executeChild(iteration, {
+      const result: IterationResult = await executeChild(iteration, {
         workflowId: `${runId}/iteration-${number}`,
         args: [{ context: { ...contextOf(state), iteration: number } }],
         parentClosePolicy: ParentClosePolicy.TERMINATE,

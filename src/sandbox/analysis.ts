@@ -2,25 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Job, Reply } from './isolated.js';
 import { isClean } from './outcome.js';
-
-export interface Analysis {
-  readonly parses: boolean;
-  /** What the parser said; empty where it parses. */
-  readonly error: string;
-  /** Dotted names: `math`, `os.path`; for `from os import path` too. */
-  readonly imports: readonly string[];
-  /** Names used that a task may not use: `__import__`, `open`, `input`, `breakpoint`. */
-  readonly refused: readonly string[];
-  readonly definesF: boolean;
-  /** May share a child with other programs. */
-  readonly pure: boolean;
-  /** Several of its inputs may share a child. */
-  readonly stateless: boolean;
-  /** Sees an order or identity that hangs on the hash seed: set, frozenset, hash, id, object, repr. */
-  readonly ordered: boolean;
-  /** Why it is not pure. */
-  readonly why: string;
-}
+import type { Analysis } from './port.js';
 
 const PROGRAMS_A_CHILD = 64;
 const BYTES_A_CHILD = 256 * 1024;

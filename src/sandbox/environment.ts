@@ -138,7 +138,14 @@ export function sandboxCommand(
         ...(script ?? [path.join(HARNESS_FOLDER, 'supervisor.py')])],
     ]; // prettier-ignore
   const args = ['--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts'];
-  args.push('--unshare-cgroup-try', '--disable-userns', '--die-with-parent', '--new-session', '--cap-drop', 'ALL');
+  args.push(
+    '--unshare-cgroup-try',
+    '--disable-userns',
+    '--die-with-parent',
+    '--new-session',
+    '--cap-drop',
+    'ALL',
+  );
   args.push('--uid', '65534', '--gid', '65534', '--hostname', `sandbox-${seed}`, '--clearenv');
   for (const [name, value] of variables(seed)) args.push('--setenv', name, value);
   args.push('--ro-bind', '/usr', '/usr');
@@ -146,7 +153,8 @@ export function sandboxCommand(
   const under = (folder: string): boolean => folder === '/usr' || folder.startsWith('/usr/');
   if (!under(environment.prefix)) args.push('--ro-bind', environment.prefix, environment.prefix);
   args.push('--dir', '/dev', '--dev-bind', '/dev/null', '/dev/null', '--dir', '/tmp');
-  for (const file of HARNESS_FILES) args.push('--ro-bind', path.join(HARNESS_FOLDER, file), `/sandbox/${file}`);
+  for (const file of HARNESS_FILES)
+    args.push('--ro-bind', path.join(HARNESS_FOLDER, file), `/sandbox/${file}`);
   args.push('--remount-ro', '/', '--chdir', '/');
   return [environment.bwrap, [...args, '--', ...python, ...(script ?? ['/sandbox/supervisor.py'])]];
 }

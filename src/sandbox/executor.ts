@@ -10,12 +10,12 @@
  * Without a wish the class is pure where the static check allows it, else batched where no way is seen to carry state
  * from one input to the next, else strict.
  */
-import type { Analyser, Analysis } from './analysis.js';
+import type { Analyser } from './analysis.js';
 import type { Job } from './isolated.js';
 import { MAX_CODE_BYTES, MAX_INPUT_BYTES, MAX_INPUTS, resolveLimits } from './limits.js';
 import { agree, decodeFrame, decodeSingle, isClean, type Decoded } from './outcome.js';
 import type { Pool } from './pool.js';
-import type { ExecutionClass, ExecutionRequest, ExecutionResult, Limits, Outcome } from './port.js';
+import type { Analysis, ExecutionClass, ExecutionRequest, ExecutionResult, Limits, Outcome } from './port.js';
 import { isLiteralArguments } from './values.js';
 
 const PROGRAMS_A_CHILD = 32;
@@ -98,20 +98,30 @@ export class Executor {
       const tooDeep = analysis !== undefined && /^(RecursionError|MemoryError)/.test(analysis.error);
       const whole =
         codeRefusals[i] ??
-        (analysis !== undefined && !analysis.parses && !tooDeep ? refusal(`code does not parse: ${analysis.error}`) : undefined);
+        (analysis !== undefined && !analysis.parses && !tooDeep
+          ? refusal(`code does not parse: ${analysis.error}`)
+          : undefined);
       const refused = request.inputs.map((input) => whole ?? refuseInput(input));
       const unit = {
         code: request.code,
         inputs: request.inputs.filter((_, k) => refused[k] === undefined),
         limits: limits[i] as Limits,
       };
-      return { request, refused, unit, class: chooseClass(request, unit, analysis), seeds: request.seeds ?? 1 };
+      return {
+        request,
+        refused,
+        unit,
+        class: chooseClass(request, unit, analysis),
+        seeds: request.seeds ?? 1,
+      };
     });
   }
 
   private async strict(unit: Unit, seed: number): Promise<UnitResult> {
     const replies = await Promise.all(
-      unit.inputs.map((input) => this.pool.submit(job(unit.limits, [{ code: unit.code, inputs: [input] }]), seed)),
+      unit.inputs.map((input) =>
+        this.pool.submit(job(unit.limits, [{ code: unit.code, inputs: [input] }]), seed),
+      ),
     );
     return {
       decoded: replies.map((reply) => decodeSingle(reply, unit.limits.resultBytes)),
@@ -156,7 +166,10 @@ export class Executor {
     const expected = programs.reduce((sum, { inputs }) => sum + inputs.length, 0);
     const reply = await this.pool.submit(job(first.limits, programs), seed);
     const decoded = reply.frames.map((frame) => decodeFrame(frame, first.limits.resultBytes));
-    if (!isClean(reply, expected) || decoded.some(({ outcome }) => outcome.kind === MEMORY || outcome.kind === 'no-result'))
+    if (
+      !isClean(reply, expected) ||
+      decoded.some(({ outcome }) => outcome.kind === MEMORY || outcome.kind === 'no-result')
+    )
       return Promise.all(units.map((unit) => this.batched(unit, seed)));
     let at = 0;
     return units.map(({ inputs }) => {
@@ -180,7 +193,9 @@ function check(request: ExecutionRequest, defaults: Limits): Limits {
   if (!Array.isArray(request.inputs) || request.inputs.some((input) => typeof input !== 'string'))
     throw new TypeError(`request ${request.id}: inputs must be a list of texts`);
   if (request.inputs.length > MAX_INPUTS)
-    throw new RangeError(`request ${request.id} has ${request.inputs.length} inputs; accepted are up to ${MAX_INPUTS}`);
+    throw new RangeError(
+      `request ${request.id} has ${request.inputs.length} inputs; accepted are up to ${MAX_INPUTS}`,
+    );
   const seeds: unknown = request.seeds ?? 1;
   if (seeds !== 1 && seeds !== 2 && seeds !== 3)
     throw new RangeError(`request ${request.id}: seeds is ${String(seeds)}; accepted are 1, 2 and 3`);
@@ -197,7 +212,8 @@ export function refuseCode(code: string): Outcome | undefined {
 /** Static refusal of an argument text: length, and anything but literals. */
 export function refuseInput(input: string): Outcome | undefined {
   const bytes = Buffer.byteLength(input);
-  if (bytes > MAX_INPUT_BYTES) return refusal(`input has ${bytes} bytes; accepted are up to ${MAX_INPUT_BYTES}`);
+  if (bytes > MAX_INPUT_BYTES)
+    return refusal(`input has ${bytes} bytes; accepted are up to ${MAX_INPUT_BYTES}`);
   const literal = isLiteralArguments(input);
   return literal.ok ? undefined : refusal(`input is not a list of literals: ${literal.reason}`);
 }
@@ -219,7 +235,11 @@ function groups(plans: readonly Plan[]): readonly (readonly Plan[])[] {
     const key = `${cpuMs} ${memoryMiB} ${resultBytes}`;
     const current = open.get(key);
     const inputs = plan.unit.inputs.length;
-    if (current === undefined || current.plans.length >= PROGRAMS_A_CHILD || current.inputs + inputs > INPUTS_A_CHILD) {
+    if (
+      current === undefined ||
+      current.plans.length >= PROGRAMS_A_CHILD ||
+      current.inputs + inputs > INPUTS_A_CHILD
+    ) {
       const fresh = { plans: [plan], inputs };
       open.set(key, fresh);
       out.push(fresh.plans);

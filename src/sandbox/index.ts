@@ -1,5 +1,5 @@
 /** The sandbox: hostile Python programs in, honest outcomes out. See docs/SECURITY.md. */
-import { Analyser, type Analysis } from './analysis.js';
+import { Analyser } from './analysis.js';
 import { findEnvironment, type EnvironmentOptions } from './environment.js';
 import { Executor } from './executor.js';
 import { IsolatedInterpreter } from './isolated.js';
@@ -8,7 +8,8 @@ import { Pool } from './pool.js';
 import type { Interpreter, Limits, Sandbox } from './port.js';
 
 export type * from './port.js';
-export type { Analysis } from './analysis.js';
+export * from './judge.js';
+export * from './validate.js';
 export { DEFAULT_LIMITS } from './limits.js';
 export { equalLiterals, isLiteralArguments, literalKey, parseLiteral } from './values.js';
 
@@ -19,10 +20,8 @@ export interface SandboxOptions extends EnvironmentOptions {
   readonly limits?: Partial<Limits>;
 }
 
-/** The sandbox with what only tests, `azr doctor` and validation ask of it. */
+/** The sandbox with what only tests and `azr doctor` ask of it. */
 export interface LocalSandbox extends Sandbox {
-  /** Static facts about programs; nothing of them is run. */
-  analyse(codes: readonly string[]): Promise<readonly Analysis[]>;
   /** Process ids of the isolated interpreters. */
   processIds(): Promise<readonly number[]>;
   /** Interpreters started in place of ones that died. */

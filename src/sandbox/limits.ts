@@ -15,13 +15,18 @@ const RANGES: Readonly<Record<keyof Limits, readonly [number, number]>> = {
 };
 
 /** Fills in defaults. Throws RangeError naming the limit, the value and the range. */
-export function resolveLimits(limits: Partial<Limits> | undefined, defaults: Limits = DEFAULT_LIMITS): Limits {
+export function resolveLimits(
+  limits: Partial<Limits> | undefined,
+  defaults: Limits = DEFAULT_LIMITS,
+): Limits {
   const resolved = { ...defaults, ...limits };
   for (const name of Object.keys(RANGES) as (keyof Limits)[]) {
     const value: unknown = resolved[name];
     const [low, high] = RANGES[name];
     if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high)
-      throw new RangeError(`limits.${name} is ${String(value)}; accepted are integers from ${low} to ${high}`);
+      throw new RangeError(
+        `limits.${name} is ${String(value)}; accepted are integers from ${low} to ${high}`,
+      );
   }
   return resolved;
 }

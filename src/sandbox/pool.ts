@@ -59,7 +59,9 @@ export class Pool {
   async processIds(): Promise<readonly number[]> {
     const all = this.workers.flatMap((worker) => [...worker.interpreters.values()]);
     const settled = await Promise.allSettled(all);
-    return settled.flatMap((s) => (s.status === 'fulfilled' && s.value.alive && s.value.pid ? [s.value.pid] : []));
+    return settled.flatMap((s) =>
+      s.status === 'fulfilled' && s.value.alive && s.value.pid ? [s.value.pid] : [],
+    );
   }
 
   /** Queues a job for the interpreter of a seed. Waits for room where the queue is full. */
@@ -79,14 +81,17 @@ export class Pool {
     for (const entry of this.queue.splice(0)) entry.reject(new Error('the sandbox was closed'));
     for (const wake of this.waitingForRoom.splice(0)) wake();
     const all = this.workers.flatMap((worker) => [...worker.interpreters.values()]);
-    await Promise.all(all.map((starting) => starting.then((interpreter) => interpreter.close()).catch(() => undefined)));
+    await Promise.all(
+      all.map((starting) => starting.then((interpreter) => interpreter.close()).catch(() => undefined)),
+    );
   }
 
   private dispatch(): void {
     while (this.queue.length > 0) {
       let free: Worker | undefined;
       for (const worker of this.workers)
-        if (worker.underWay < UNDER_WAY && (free === undefined || worker.underWay < free.underWay)) free = worker;
+        if (worker.underWay < UNDER_WAY && (free === undefined || worker.underWay < free.underWay))
+          free = worker;
       if (free === undefined) return;
       const entry = this.queue.shift() as Entry;
       this.waitingForRoom.shift()?.();

@@ -67,10 +67,32 @@ export interface Interpreter {
   readonly isolation: 'isolated' | 'none';
 }
 
+/** Static facts about a program, found by Python's own `ast` in a process that has run no program. */
+export interface Analysis {
+  readonly parses: boolean;
+  /** What the parser said; empty where it parses. */
+  readonly error: string;
+  /** Dotted names: `math`, `os.path`; for `from os import path` too. */
+  readonly imports: readonly string[];
+  /** Names used that a task may not use: `__import__`, `open`, `input`, `breakpoint`. */
+  readonly refused: readonly string[];
+  readonly definesF: boolean;
+  /** May share a child with other programs. */
+  readonly pure: boolean;
+  /** Several of its inputs may share a child. */
+  readonly stateless: boolean;
+  /** Sees an order or identity that hangs on the hash seed: set, frozenset, hash, id, object, repr. */
+  readonly ordered: boolean;
+  /** Why it is not pure. */
+  readonly why: string;
+}
+
 export interface Sandbox {
   readonly interpreter: Interpreter;
   run(request: ExecutionRequest): Promise<ExecutionResult>;
   /** Results in request order; runs as many at once as the pool has workers; backpressure is inside. */
   runMany(requests: readonly ExecutionRequest[]): Promise<readonly ExecutionResult[]>;
+  /** Static facts about programs, in order; nothing of them is run. */
+  analyse(codes: readonly string[]): Promise<readonly Analysis[]>;
   close(): Promise<void>;
 }

@@ -98,7 +98,13 @@ function program(): readonly Instruction[] {
   ];
   for (const number of Object.values(ALLOWED)) out.push([JUMP_EQUAL, 0, 1, number], allow);
   const readOnly = (number: number, flags: number): void => {
-    out.push([JUMP_EQUAL, 0, 4, number], [LOAD, 0, 0, argument(flags)], [JUMP_SET, 0, 1, WRITE_FLAGS], refuse, allow);
+    out.push(
+      [JUMP_EQUAL, 0, 4, number],
+      [LOAD, 0, 0, argument(flags)],
+      [JUMP_SET, 0, 1, WRITE_FLAGS],
+      refuse,
+      allow,
+    );
   };
   const commands = (number: number, accepted: readonly number[]): void => {
     const body: Instruction[] = [[LOAD, 0, 0, argument(1)]];

@@ -14,7 +14,8 @@ export type TextKey =
 /** The canonical key of a literal text; texts of equal values have equal keys. */
 export function literalKey(text: string): TextKey {
   const parsed = parseLiteral(text);
-  if (!parsed.ok) return { ok: false, reason: 'not-literal', detail: `${parsed.reason} (at character ${parsed.offset})` };
+  if (!parsed.ok)
+    return { ok: false, reason: 'not-literal', detail: `${parsed.reason} (at character ${parsed.offset})` };
   const { key, nan } = canonicalKey(parsed.value);
   return nan ? { ok: false, reason: 'nan', detail: 'NaN equals nothing' } : { ok: true, key };
 }

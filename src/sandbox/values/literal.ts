@@ -33,14 +33,6 @@ export function escapeCodePoint(code: number): string {
 
 /** Python's hashability of literal values: what may stand in a set or as a key. */
 export function isHashable(value: Literal): boolean {
-  switch (value.type) {
-    case 'list':
-    case 'set':
-    case 'dict':
-      return false;
-    case 'tuple':
-      return value.items.every(isHashable);
-    default:
-      return true;
-  }
+  if (value.type === 'tuple') return value.items.every(isHashable);
+  return value.type !== 'list' && value.type !== 'set' && value.type !== 'dict';
 }

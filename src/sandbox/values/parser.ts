@@ -24,8 +24,10 @@ const VALUE_CALLS = new Set(['set', 'frozenset', 'list', 'tuple', 'dict', 'float
 /** Accepted between the brackets of f(...) only: their objects are no literals. */
 const ARGUMENT_CALLS = new Set(['range', 'bytearray', 'bytes']);
 const KEYWORDS = new Set(
-  ('False None True and as assert async await break class continue def del elif else except finally for from ' +
-    'global if import in is lambda nonlocal not or pass raise return try while with yield').split(' '),
+  (
+    'False None True and as assert async await break class continue def del elif else except finally for from ' +
+    'global if import in is lambda nonlocal not or pass raise return try while with yield'
+  ).split(' '),
 );
 
 class Parser extends Scanner {
@@ -93,13 +95,15 @@ class Parser extends Scanner {
     this.blanks();
     const operator = this.peek();
     if (operator !== '+' && operator !== '-') return left.value;
-    if (left.value.type !== 'int' && left.value.type !== 'float') this.fail('only literals are accepted, no operators');
+    if (left.value.type !== 'int' && left.value.type !== 'float')
+      this.fail('only literals are accepted, no operators');
     this.position++;
     this.blanks();
     const right = this.atom();
     if (!right.plain || right.value.type !== 'complex') this.fail('only literals are accepted, no operators');
     const re = realPart(left.value);
-    if (!Number.isFinite(re) && left.value.type === 'int') this.fail('integer too large for a complex number');
+    if (!Number.isFinite(re) && left.value.type === 'int')
+      this.fail('integer too large for a complex number');
     return { type: 'complex', re, im: operator === '+' ? right.value.im : -right.value.im };
   }
 
@@ -177,7 +181,8 @@ class Parser extends Scanner {
     if (items.length !== 1 || trailingComma || only === undefined)
       return { value: { type: 'tuple', items }, plain: false };
     // Brackets vanish in Python's tree, so -(1) is a literal; a sign inside them is not doubled.
-    const plain = /^[(\s]*[\d.]/.test(this.text.slice(before, before + 64)) && isNumber(only) && !hasOperator(only);
+    const plain =
+      /^[(\s]*[\d.]/.test(this.text.slice(before, before + 64)) && isNumber(only) && !hasOperator(only);
     return { value: only, plain };
   }
 
@@ -241,7 +246,8 @@ class Parser extends Scanner {
     const at = this.position;
     const { items } = this.items('(', ')');
     const value = construct(name, items);
-    if (value === undefined) throw new LiteralSyntax(`${name}(...) with these arguments is not a literal`, at);
+    if (value === undefined)
+      throw new LiteralSyntax(`${name}(...) with these arguments is not a literal`, at);
     return value;
   }
 }
@@ -257,10 +263,15 @@ function construct(name: string, items: readonly Literal[]): Literal | undefined
       if (first === undefined) return { type: name, items: [] };
       if (items.length !== 1) return undefined;
       const elements =
-        'items' in first ? first.items : first.type === 'dict' ? first.entries.map(([key]) => key) : undefined;
+        'items' in first
+          ? first.items
+          : first.type === 'dict'
+            ? first.entries.map(([key]) => key)
+            : undefined;
       if (elements === undefined) return undefined;
       // Order of a set, and which of several equal elements stays, is not known here.
-      if ((name === 'list' || name === 'tuple') && first.type !== 'list' && first.type !== 'tuple') return undefined;
+      if ((name === 'list' || name === 'tuple') && first.type !== 'list' && first.type !== 'tuple')
+        return undefined;
       if ((name === 'set' || name === 'frozenset') && !elements.every(isHashable)) return undefined;
       return { type: name, items: elements };
     }
@@ -277,7 +288,8 @@ function construct(name: string, items: readonly Literal[]): Literal | undefined
       }
       return undefined;
     case 'complex': {
-      if (first === undefined || items.length > 2 || (first.type !== 'int' && first.type !== 'float')) return undefined;
+      if (first === undefined || items.length > 2 || (first.type !== 'int' && first.type !== 'float'))
+        return undefined;
       if (second !== undefined && second.type !== 'int' && second.type !== 'float') return undefined;
       return { type: 'complex', re: realPart(first), im: second === undefined ? 0 : realPart(second) };
     }
@@ -321,20 +333,18 @@ function realPart(value: Literal): number {
 }
 
 function negate(value: Literal): Literal {
-  switch (value.type) {
-    case 'int':
-      return { type: 'int', value: -value.value };
-    case 'float':
-      return { type: 'float', value: -value.value };
-    case 'complex':
-      return { type: 'complex', re: -value.re, im: -value.im };
-    default:
-      throw new TypeError(`negate was given a ${value.type}; accepted are int, float and complex`);
-  }
+  if (value.type === 'int') return { type: 'int', value: -value.value };
+  if (value.type === 'float') return { type: 'float', value: -value.value };
+  if (value.type === 'complex') return { type: 'complex', re: -value.re, im: -value.im };
+  throw new TypeError(`negate was given a ${value.type}; accepted are int, float and complex`);
 }
 
-function guarded<T>(text: string, parse: () => T): { ok: true; value: T } | { ok: false; reason: string; offset: number } {
-  if (text.length > MAX_TEXT) return { ok: false, reason: `text longer than ${MAX_TEXT} characters`, offset: MAX_TEXT };
+function guarded<T>(
+  text: string,
+  parse: () => T,
+): { ok: true; value: T } | { ok: false; reason: string; offset: number } {
+  if (text.length > MAX_TEXT)
+    return { ok: false, reason: `text longer than ${MAX_TEXT} characters`, offset: MAX_TEXT };
   const nul = text.indexOf('\0');
   if (nul !== -1) return { ok: false, reason: 'NUL in the text', offset: nul };
   try {
@@ -355,7 +365,9 @@ export function parseLiteral(text: string): LiteralResult {
  * dict, float, complex, range, bytes, bytearray over literals, positional or by keyword. No names, calls, operators,
  * stars or walruses, so the text cannot close the bracket or run anything.
  */
-export function isLiteralArguments(text: string): { readonly ok: true } | { readonly ok: false; readonly reason: string } {
+export function isLiteralArguments(
+  text: string,
+): { readonly ok: true } | { readonly ok: false; readonly reason: string } {
   const result = guarded(text, () => {
     new Parser(text, true).argumentList();
   });

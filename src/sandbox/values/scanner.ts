@@ -178,7 +178,8 @@ export class Scanner {
     if (letter === 'x') return this.hexEscape(2);
     if (!bytes && letter === 'u') return this.hexEscape(4);
     if (!bytes && letter === 'U') return this.hexEscape(8);
-    if (!bytes && letter === 'N') this.fail('\\N{...} is not accepted in a literal here; write the character');
+    if (!bytes && letter === 'N')
+      this.fail('\\N{...} is not accepted in a literal here; write the character');
     // Python keeps the backslash of an unknown escape; the letter itself is read next.
     this.position++;
     return escapeCodePoint(0x5c);

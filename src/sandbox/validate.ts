@@ -1,0 +1,177 @@
+/**
+ * Validation of proposed tasks (arXiv 2505.03335, section 3.3): does the program run, on literal inputs, to the same
+ * literal value everywhere? Program integrity, safety (banned modules) and determinism.
+ *
+ * Deviations from the published code: determinism is agreement of two sandboxes of different hash seed, host name,
+ * environment and time (three where the program sees a hash order), not of two calls in one process; the banned list
+ * looks at every dotted part of an import; any exception, None (by default), NaN or non-literal result is refused.
+ */
+import { MAX_CODE_BYTES, MAX_INPUT_BYTES } from './limits.js';
+import type { Execution } from './judge.js';
+import type { Analysis, ExecutionRequest, ExecutionResult, Limits, Outcome, Sandbox } from './port.js';
+import { isLiteralArguments } from './values.js';
+
+export interface ProposalItem {
+  readonly id: string;
+  readonly code: string;
+  readonly inputs: readonly string[];
+}
+
+/** The closed list of reasons for which a proposal is refused. */
+export const PROPOSAL_REASONS = [
+  'code-too-long',
+  'nul',
+  'unparsable',
+  'no-function',
+  'banned-import',
+  'banned-name',
+  'no-input',
+  'input-too-long',
+  'not-literal-input',
+  'raised',
+  'timeout',
+  'memory',
+  'killed',
+  'too-large',
+  'not-literal-output',
+  'nan',
+  'none-output',
+  'nondeterministic',
+  'no-result',
+  'refused',
+] as const;
+export type ProposalReason = (typeof PROPOSAL_REASONS)[number];
+
+export type ProposalResult =
+  | {
+      readonly id: string;
+      readonly ok: true;
+      /** Literal texts, one an input. */ readonly outputs: readonly string[];
+    }
+  | { readonly id: string; readonly ok: false; readonly reason: ProposalReason; readonly detail: string };
+
+/** Modules that only bring input, output or chance. The first part of an import, or any part, equals one of these. */
+export const BANNED_IMPORTS: readonly string[] = (
+  'asyncio atexit bcrypt builtins calendar concurrent ctypes datetime faulthandler fcntl gc getpass glob hashlib hmac ' +
+  'http importlib inspect io logging mmap multiprocessing os pathlib pebble pickle platform pty random resource ' +
+  'secrets select shelve shutil signal site socket sqlite3 ssl subprocess sys tempfile threading time timeit traceback ' +
+  'tracemalloc urllib uuid weakref _thread'
+).split(' ');
+
+export interface ValidateOptions {
+  /** Accepts None as a task's output. Default false. */
+  readonly allowNone?: boolean;
+  readonly bannedImports?: readonly string[];
+  readonly limits?: Partial<Limits>;
+}
+
+/** Validates proposals: results in order, and the executions that were run (equal proposals share one). */
+export async function validateProposals(
+  sandbox: Sandbox,
+  items: readonly ProposalItem[],
+  options: ValidateOptions = {},
+): Promise<{ readonly results: readonly ProposalResult[]; readonly executions: readonly Execution[] }> {
+  const banned = new Set(options.bannedImports ?? BANNED_IMPORTS);
+  const open = items.filter((item) => refuseText(item) === undefined);
+  const analyses = await sandbox.analyse(open.map(({ code }) => code));
+  const analysisOf = new Map(open.map((item, i) => [item, analyses[i] as Analysis]));
+  const refusals = items.map((item) => {
+    const analysis = analysisOf.get(item);
+    return analysis === undefined ? refuseText(item) : refuseProgram(analysis, banned);
+  });
+  const requests = new Map<string, ExecutionRequest>();
+  const keyOf = ({ code, inputs }: ProposalItem): string => JSON.stringify([code, inputs]);
+  items.forEach((item, i) => {
+    if (refusals[i] !== undefined || requests.has(keyOf(item))) return;
+    requests.set(keyOf(item), {
+      id: item.id,
+      code: item.code,
+      inputs: item.inputs,
+      seeds: analysisOf.get(item)?.ordered === true ? 3 : 2,
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
+    });
+  });
+  const list = [...requests.values()];
+  const ran = await sandbox.runMany(list);
+  const resultOf = new Map([...requests.keys()].map((key, i) => [key, ran[i] as ExecutionResult]));
+  const results = items.map((item, i): ProposalResult => {
+    const refused = refusals[i];
+    if (refused !== undefined) return { id: item.id, ok: false, ...refused };
+    const outputs: string[] = [];
+    for (const outcome of resultOf.get(keyOf(item))?.outcomes ?? []) {
+      const failed = refuseOutcome(outcome, options.allowNone ?? false);
+      if (failed !== undefined) return { id: item.id, ok: false, ...failed };
+      if (outcome.kind === 'value') outputs.push(outcome.text);
+    }
+    return { id: item.id, ok: true, outputs };
+  });
+  return { results, executions: list.map((request, i) => ({ request, result: ran[i] as ExecutionResult })) };
+}
+
+interface Refusal {
+  readonly reason: ProposalReason;
+  readonly detail: string;
+}
+
+/** What the texts alone say. */
+function refuseText({ code, inputs }: ProposalItem): Refusal | undefined {
+  const bytes = Buffer.byteLength(code);
+  if (bytes > MAX_CODE_BYTES)
+    return { reason: 'code-too-long', detail: `${bytes} bytes; accepted are up to ${MAX_CODE_BYTES}` };
+  if (code.includes('\0')) return { reason: 'nul', detail: 'the code contains NUL' };
+  if (inputs.length === 0) return { reason: 'no-input', detail: 'at least one input is needed' };
+  for (const input of inputs) {
+    if (Buffer.byteLength(input) > MAX_INPUT_BYTES)
+      return {
+        reason: 'input-too-long',
+        detail: `${Buffer.byteLength(input)} bytes; accepted are up to ${MAX_INPUT_BYTES}`,
+      };
+    const literal = isLiteralArguments(input);
+    if (!literal.ok) return { reason: 'not-literal-input', detail: literal.reason };
+  }
+  return undefined;
+}
+
+/** What Python's tree of the program says. */
+function refuseProgram(analysis: Analysis, banned: ReadonlySet<string>): Refusal | undefined {
+  if (!analysis.parses) return { reason: 'unparsable', detail: analysis.error };
+  const bannedImport = analysis.imports.find((name) => name.split('.').some((part) => banned.has(part)));
+  if (bannedImport !== undefined) return { reason: 'banned-import', detail: bannedImport };
+  const [name] = analysis.refused;
+  if (name !== undefined) return { reason: 'banned-name', detail: name };
+  if (!analysis.definesF) return { reason: 'no-function', detail: 'the program does not define f' };
+  return undefined;
+}
+
+function refuseOutcome(outcome: Outcome, allowNone: boolean): Refusal | undefined {
+  switch (outcome.kind) {
+    case 'value':
+      return outcome.text === 'None' && !allowNone
+        ? { reason: 'none-output', detail: 'the result is None' }
+        : undefined;
+    case 'raised':
+      return { reason: 'raised', detail: `${outcome.error}: ${outcome.message}`.slice(0, 400) };
+    case 'not-literal':
+      return { reason: 'not-literal-output', detail: `the result is of type ${outcome.type}` };
+    case 'killed':
+      return { reason: 'killed', detail: `signal ${outcome.signal}` };
+    case 'refused':
+      return { reason: 'refused', detail: outcome.reason };
+    case 'timeout':
+    case 'memory':
+    case 'too-large':
+    case 'nan':
+    case 'nondeterministic':
+    case 'no-result':
+      return { reason: outcome.kind, detail: DETAILS[outcome.kind] };
+  }
+}
+
+const DETAILS = {
+  timeout: 'the CPU limit was reached',
+  memory: 'the memory limit was reached',
+  'too-large': 'the result is too large or nested too deeply',
+  nan: 'the result holds NaN, which equals nothing',
+  nondeterministic: 'two sandboxes disagree',
+  'no-result': 'the process ended without a result',
+} as const;
