@@ -46,7 +46,7 @@ class Parser extends Scanner {
 
   /** The whole text as one value; `1, 2` without brackets is a tuple. */
   top(): Literal {
-    this.blanks();
+    this.skipBlanks(true);
     const first = this.expression();
     this.blanks();
     let value = first;
@@ -60,6 +60,7 @@ class Parser extends Scanner {
       }
       value = { type: 'tuple', items };
     }
+    this.skipBlanks(true);
     if (this.position < this.text.length) this.fail('text after the value');
     return value;
   }

@@ -189,5 +189,7 @@ export function describeOutcome(outcome: { readonly kind: string } & Record<stri
 
 /** Does an answer match one of the expected ones? */
 export function matches(expect: readonly string[], answer: string): boolean {
-  return expect.some((wanted) => answer === wanted || (!wanted.includes(' ') && answer.split(' ')[0] === wanted));
+  return expect.some(
+    (wanted) => answer === wanted || (!wanted.includes(' ') && answer.split(' ')[0] === wanted),
+  );
 }

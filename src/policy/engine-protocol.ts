@@ -1,0 +1,36 @@
+/** What the engine's process and its owner say to each other over the IPC channel (structured clone). */
+import type { BackendInfo, CheckpointRef, LearnConfig, LearnRow, ModelSpec, SampleRequest } from './port.js';
+
+export type EngineCall =
+  | { readonly kind: 'initialise'; readonly spec: ModelSpec; readonly seed: number; readonly folder: string }
+  | { readonly kind: 'sample'; readonly checkpoint: CheckpointRef; readonly requests: readonly SampleRequest[] }
+  | {
+      readonly kind: 'learn';
+      readonly parent: CheckpointRef;
+      readonly rows: readonly LearnRow[];
+      readonly config: LearnConfig;
+      readonly folder: string;
+    }
+  | {
+      readonly kind: 'imitate';
+      readonly parent: CheckpointRef;
+      readonly config: LearnConfig;
+      readonly folder: string;
+    };
+
+/** To the engine. */
+export type EngineRequest =
+  | { readonly type: 'call'; readonly id: number; readonly call: EngineCall }
+  | { readonly type: 'cancel'; readonly id: number }
+  /** The next batch of an `imitate`; null ends them. */
+  | { readonly type: 'batch'; readonly id: number; readonly rows: readonly LearnRow[] | null };
+
+/** From the engine. */
+export type EngineReply =
+  | { readonly type: 'ready'; readonly backend: BackendInfo }
+  | { readonly type: 'failed-to-start'; readonly message: string }
+  | { readonly type: 'progress'; readonly id: number; readonly values: readonly number[] }
+  /** An `imitate` asks for its next batch. */
+  | { readonly type: 'want-batch'; readonly id: number }
+  | { readonly type: 'result'; readonly id: number; readonly value: unknown }
+  | { readonly type: 'error'; readonly id: number; readonly name: string; readonly message: string };

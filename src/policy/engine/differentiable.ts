@@ -1,0 +1,185 @@
+/**
+ * Reverse-mode differentiation over graph symbols: each operation records how a gradient passes back through it, and
+ * `gradients` emits those nodes in reverse. Composite operations (norm, rotation, gated unit) carry hand-derived rules,
+ * which keeps the graph small.
+ */
+import type { Tensor } from './graph.js';
+import type { Operations } from './operations.js';
+
+interface Recorded {
+  readonly output: Tensor;
+  /** Gradients of the inputs, given the output's. */
+  readonly back: (gradient: Tensor) => readonly (readonly [Tensor, Tensor])[];
+}
+
+export const NORM_EPSILON = 1e-6;
+
+export class Tape {
+  readonly #o: Operations;
+  readonly #recorded: Recorded[] = [];
+
+  constructor(operations: Operations) {
+    this.#o = operations;
+  }
+
+  #record(output: Tensor, back: Recorded['back']): Tensor {
+    this.#recorded.push({ output, back });
+    return output;
+  }
+
+  /** a [n, k], b [k, m] -> [n, m] */
+  matMul(a: Tensor, b: Tensor): Tensor {
+    const o = this.#o;
+    return this.#record(o.matMul(a, b), (g) => [
+      [a, o.matMul(g, b, false, true)],
+      [b, o.matMul(a, g, true, false)],
+    ]);
+  }
+
+  /** a [n, k], b [m, k] -> [n, m] */
+  matMulTransposed(a: Tensor, b: Tensor): Tensor {
+    const o = this.#o;
+    return this.#record(o.matMul(a, b, false, true), (g) => [
+      [a, o.matMul(g, b)],
+      [b, o.matMul(g, a, true, false)],
+    ]);
+  }
+
+  /** a [..., n, k], b [..., k, m] -> [..., n, m] */
+  batchMatMul(a: Tensor, b: Tensor): Tensor {
+    const o = this.#o;
+    return this.#record(o.batchMatMul(a, b), (g) => [
+      [a, o.batchMatMul(g, b, false, true)],
+      [b, o.batchMatMul(a, g, true, false)],
+    ]);
+  }
+
+  /** a [..., n, k], b [..., m, k] -> [..., n, m] */
+  batchMatMulTransposed(a: Tensor, b: Tensor): Tensor {
+    const o = this.#o;
+    return this.#record(o.batchMatMul(a, b, false, true), (g) => [
+      [a, o.batchMatMul(g, b)],
+      [b, o.batchMatMul(g, a, true, false)],
+    ]);
+  }
+
+  /** Equal shapes. */
+  add(a: Tensor, b: Tensor): Tensor {
+    return this.#record(this.#o.add(a, b), (g) => [
+      [a, g],
+      [b, g],
+    ]);
+  }
+
+  /** softmax(x * scale + mask) over the last axis; `mask` broadcasts and takes no gradient. */
+  maskedSoftmax(x: Tensor, scale: number, mask: Tensor): Tensor {
+    const o = this.#o;
+    const factor = o.graph.scalar(scale);
+    const p = o.softmax(o.add(o.mul(x, factor), mask));
+    return this.#record(p, (g) => {
+      const gp = o.mul(g, p);
+      return [[x, o.mul(o.sub(gp, o.mul(p, o.sum(gp, [-1], true))), factor)]];
+    });
+  }
+
+  /** x [n, d] / rms(x) * weight [d] */
+  rmsNorm(x: Tensor, weight: Tensor): Tensor {
+    const o = this.#o;
+    const r = o.rsqrt(o.add(o.mean(o.square(x), [-1], true), o.graph.scalar(NORM_EPSILON)));
+    const unit = o.mul(x, r);
+    return this.#record(o.mul(unit, weight), (g) => {
+      const gw = o.mul(g, weight);
+      // d/dx of x*r: r * (g - unit * mean(g * unit))
+      return [
+        [x, o.mul(r, o.sub(gw, o.mul(unit, o.mean(o.mul(gw, unit), [-1], true))))],
+        [weight, o.sum(o.mul(g, unit), [0])],
+      ];
+    });
+  }
+
+  /** Rotary positions: x * cos + rotated(x) * sin, where rotated is a signed permutation within each head. */
+  rotate(x: Tensor, rotation: Rotation): Tensor {
+    const o = this.#o;
+    const turn = (t: Tensor, transposed: boolean): Tensor =>
+      o.reshape(
+        o.matMul(o.reshape(t, [-1, rotation.headWidth]), rotation.permutation, false, transposed),
+        rotation.shape,
+      );
+    const y = o.add(o.mul(x, rotation.cos), o.mul(turn(x, false), rotation.sin));
+    return this.#record(y, (g) => [
+      [x, o.add(o.mul(g, rotation.cos), turn(o.mul(g, rotation.sin), true))],
+    ]);
+  }
+
+  /** gateUp [n, 2h] -> silu(gate) * up [n, h] */
+  gatedUnit(gateUp: Tensor): Tensor {
+    const o = this.#o;
+    const [gate, up] = o.split(gateUp, 1, 2) as [Tensor, Tensor];
+    const s = o.sigmoid(gate);
+    const silu = o.mul(gate, s);
+    return this.#record(o.mul(silu, up), (g) => {
+      const one = o.graph.scalar(1);
+      const slope = o.mul(s, o.add(one, o.mul(gate, o.sub(one, s))));
+      return [[gateUp, o.concat([o.mul(o.mul(g, up), slope), o.mul(g, silu)], 1)]];
+    });
+  }
+
+  reshape(x: Tensor, shape: readonly number[], back: readonly number[]): Tensor {
+    return this.#record(this.#o.reshape(x, shape), (g) => [[x, this.#o.reshape(g, back)]]);
+  }
+
+  transpose(x: Tensor, permutation: readonly number[]): Tensor {
+    const inverse = permutation.map((_, i) => permutation.indexOf(i));
+    return this.#record(this.#o.transpose(x, permutation), (g) => [[x, this.#o.transpose(g, inverse)]]);
+  }
+
+  /** x split into equal parts along `axis`. */
+  split(x: Tensor, axis: number, parts: number): Tensor[] {
+    const o = this.#o;
+    const outputs = o.split(x, axis, parts);
+    const gradients: (Tensor | undefined)[] = outputs.map(() => undefined);
+    // Parts are met in reverse; the whole is known at the first of them in forward order, which comes last.
+    outputs.forEach((output, i) => {
+      this.#record(output, (g) => {
+        gradients[i] = g;
+        return i === 0 ? [[x, o.concat(gradients.map((part) => part as Tensor), axis)]] : [];
+      });
+    });
+    return outputs;
+  }
+
+  /** Rows of `table` by index; `rows` is the number of rows of the table, as a symbol. */
+  gather(table: Tensor, indices: Tensor, rows: Tensor): Tensor {
+    return this.#record(this.#o.gather(table, indices), (g) => [[table, this.#o.segmentSum(g, indices, rows)]]);
+  }
+
+  /** Gradients of `wrt`, given the gradient of one output. */
+  gradients(output: Tensor, gradient: Tensor, wrt: readonly Tensor[]): Tensor[] {
+    const pending = new Map<string, Tensor[]>([[output.name, [gradient]]]);
+    for (const { output: at, back } of [...this.#recorded].reverse()) {
+      const parts = pending.get(at.name);
+      if (parts === undefined) continue;
+      for (const [input, part] of back(this.#o.addN(parts))) {
+        const list = pending.get(input.name);
+        if (list === undefined) pending.set(input.name, [part]);
+        else list.push(part);
+      }
+    }
+    return wrt.map((tensor) => {
+      const parts = pending.get(tensor.name);
+      if (parts === undefined) throw new Error(`no gradient reaches ${tensor.name}`);
+      return this.#o.addN(parts);
+    });
+  }
+}
+
+export interface Rotation {
+  readonly headWidth: number;
+  /** [headWidth, headWidth] */
+  readonly permutation: Tensor;
+  /** Broadcasts over `shape`. */
+  readonly cos: Tensor;
+  readonly sin: Tensor;
+  /** Shape of what is rotated; one size may be -1. */
+  readonly shape: readonly number[];
+}

@@ -1,0 +1,249 @@
+/**
+ * One microbatch of the policy loss and its gradients, added to what earlier microbatches gave; and the optimiser's step.
+ *
+ * Per completion token i with weight w_i (1/tokens, or 1/(rows * the row's tokens)), advantage A, ratio
+ * r_i = exp(log p_i - log p_old_i) (PPO; Schulman et al. 2017), entropy H_i over the tokens that the grammar allows:
+ *
+ *   loss = sum_i w_i max(-A r_i, -A clip(r_i, 1 - low, 1 + high)) - c sum_i w_i H_i
+ *
+ * Its gradient with respect to the logits is written down rather than derived by the tape:
+ *
+ *   d/dlogits_i = g_i (onehot_i - p_i) + c w_i p_i (log p_i + H_i),   g_i = -w_i A r_i, or 0 where the clipped term is taken
+ *
+ * Likelihood rows (the warm-up) are the same with r = 1 and A = 1.
+ */
+import type { ModelSpec } from '../port.js';
+import { Tape } from './differentiable.js';
+import { Graph, type Tensor } from './graph.js';
+import type { Native, NativeTensor, Program } from './native.js';
+import { Operations } from './operations.js';
+import { parameterShapes } from './parameters.js';
+import { logitsOf, MASKED, parameterPlaceholders, sequenceForward } from './transformer.js';
+
+/** Sums over the microbatch's tokens, by row statistics that the caller adds up. */
+export const STATISTICS = ['loss', 'entropy', 'approxKl', 'clipped', 'negativeLogLikelihood'] as const;
+
+export interface MicrobatchTensors {
+  /** [b, s] */
+  readonly tokens: NativeTensor;
+  /** [n]: where in the flattened [b * s] the token before each completion token stands. */
+  readonly positions: NativeTensor;
+  /** [n] each */
+  readonly targets: NativeTensor;
+  readonly states: NativeTensor;
+  readonly oldLogProbs: NativeTensor;
+  readonly advantages: NativeTensor;
+  readonly weights: NativeTensor;
+  /** [4]: clip low, clip high, entropy coefficient, 1 for ratios or 0 for likelihood */
+  readonly settings: NativeTensor;
+}
+
+export class GradientProgram {
+  readonly #program: Program;
+
+  /** @param length s, fixed in the graph. */
+  constructor(native: Native, spec: ModelSpec, length: number) {
+    const graph = new Graph();
+    const o = new Operations(graph);
+    const tape = new Tape(o);
+    const parameters = parameterPlaceholders(graph, spec);
+    const names = parameterShapes(spec).map(({ name }) => name);
+    const earlier = names.map(() => graph.placeholder('float'));
+    const tokens = graph.placeholder('int');
+    const positions = graph.placeholder('int');
+    const targets = graph.placeholder('int');
+    const states = graph.placeholder('int');
+    const old = graph.placeholder('float');
+    const advantages = graph.placeholder('float');
+    const weights = graph.placeholder('float');
+    const settings = graph.placeholder('float');
+
+    const { hidden } = sequenceForward(o, tape, spec, parameters, tokens, length);
+    const rows = o.entry(o.shape(hidden), 0);
+    const logits = logitsOf(tape, parameters, tape.gather(hidden, positions, rows));
+
+    // [n, vocabulary]
+    const logP = o.logSoftmax(maskedLogits(o, spec, logits, states));
+    const p = o.exp(logP);
+    const hit = o.oneHot(targets, spec.vocabulary);
+    // [n]
+    const chosen = o.sum(o.mul(hit, logP), [1]);
+    const entropy = o.sub(graph.scalar(0), o.sum(o.mul(p, logP), [1]));
+    const [low, high, coefficient, useRatio] = [0, 1, 2, 3].map((i) => o.entry(settings, i)) as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    const one = graph.scalar(1);
+    const logRatio = o.mul(o.sub(chosen, old), useRatio);
+    const ratio = o.exp(logRatio);
+    const clippedRatio = o.minimum(o.maximum(ratio, o.sub(one, low)), o.add(one, high));
+    const plain = o.mul(advantages, ratio);
+    const clipped = o.mul(advantages, clippedRatio);
+    // max(-plain, -clipped): the clipped term is taken where it is the larger loss.
+    const takesClipped = o.and(o.less(clipped, plain), o.greater(useRatio, graph.scalar(0.5)));
+    const objective = o.select(takesClipped, clipped, plain);
+    const zero = graph.scalar(0);
+    const g = o.mul(weights, o.select(takesClipped, o.mul(plain, zero), o.sub(zero, plain)));
+    const g1 = o.reshape(g, [-1, 1]);
+    const w1 = o.reshape(o.mul(weights, coefficient), [-1, 1]);
+    const h1 = o.reshape(entropy, [-1, 1]);
+    const gradient = o.add(o.mul(g1, o.sub(hit, p)), o.mul(w1, o.mul(p, o.add(logP, h1))));
+
+    const gradients = tape.gradients(
+      logits,
+      gradient,
+      names.map((name) => parameters.get(name) as Tensor),
+    );
+    const statistics = o.stackVector([
+      o.sub(zero, o.sum(o.mul(weights, o.add(objective, o.mul(coefficient, entropy))), [0])),
+      o.sum(entropy, [0]),
+      o.sum(o.sub(o.sub(ratio, one), logRatio), [0]),
+      o.sum(o.cast(takesClipped, 'float'), [0]),
+      o.sub(zero, o.sum(chosen, [0])),
+    ]);
+    const tokenEntropy = o.identity(entropy);
+    this.#program = native.compile(
+      graph,
+      [...parameters.values(), ...earlier, tokens, positions, targets, states, old, advantages, weights, settings],
+      [...gradients.map((tensor, i) => o.add(tensor, earlier[i] as Tensor)), statistics, tokenEntropy, chosen],
+    );
+  }
+
+  /**
+   * @returns the sum of `earlier` and this microbatch's gradients, its statistics (STATISTICS, sums over tokens except
+   * the weighted loss), and each token's entropy and log-probability. The caller deletes the gradients.
+   */
+  run(
+    native: Native,
+    parameters: readonly NativeTensor[],
+    earlier: readonly NativeTensor[],
+    batch: MicrobatchTensors,
+  ): { gradients: NativeTensor[]; statistics: Float32Array; entropy: Float32Array; logProbs: Float32Array } {
+    const outputs = this.#program.run([
+      ...parameters,
+      ...earlier,
+      batch.tokens,
+      batch.positions,
+      batch.targets,
+      batch.states,
+      batch.oldLogProbs,
+      batch.advantages,
+      batch.weights,
+      batch.settings,
+    ]);
+    const rest = outputs.splice(parameters.length) as [NativeTensor, NativeTensor, NativeTensor];
+    const [statistics, entropy, logProbs] = rest.map((tensor) => native.read(tensor) as Float32Array) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
+    native.delete(...rest);
+    return { gradients: outputs, statistics, entropy, logProbs };
+  }
+
+  dispose(): void {
+    this.#program.dispose();
+  }
+}
+
+/** Logits with everything masked that the grammar does not allow in each row's state. */
+export function maskedLogits(o: Operations, spec: ModelSpec, logits: Tensor, states: Tensor): Tensor {
+  if (spec.grammar === undefined) return logits;
+  const { states: count, vocabulary, allowed } = spec.grammar;
+  const bias = Float32Array.from(allowed, (bit) => (bit === 1 ? 0 : MASKED));
+  return o.add(logits, o.gather(o.graph.constant(bias, [count, vocabulary]), states));
+}
+
+/**
+ * AdamW with decoupled decay (Loshchilov and Hutter 2019), as PyTorch computes it, after clipping by global norm:
+ *
+ *   g = g * min(1, maxNorm / (|g| + 1e-6));  p = p (1 - lr * decay)
+ *   m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
+ *   p = p - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)
+ */
+export class UpdateProgram {
+  readonly #program: Program;
+  readonly #count: number;
+
+  constructor(native: Native, spec: ModelSpec) {
+    const graph = new Graph();
+    const o = new Operations(graph);
+    const names = parameterShapes(spec).map(({ name }) => name);
+    const group = (): Tensor[] => names.map(() => graph.placeholder('float'));
+    const [parameters, first, second, gradients] = [group(), group(), group(), group()];
+    const settings = graph.placeholder('float');
+    const [lr, b1, b2, epsilon, decay, maxNorm, correction1, correction2] = Array.from({ length: 8 }, (_, i) =>
+      o.entry(settings, i),
+    ) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+    const one = graph.scalar(1);
+    // L2Loss is half the sum of squares.
+    const norm = o.sqrt(o.mul(graph.scalar(2), o.addN(gradients.map((x) => o.l2Loss(x)))));
+    const clip = o.select(
+      o.greater(maxNorm, graph.scalar(0)),
+      o.minimum(one, o.div(maxNorm, o.add(norm, graph.scalar(1e-6)))),
+      one,
+    );
+    const step = o.div(lr, correction1);
+    const shrink = o.sub(one, o.mul(lr, decay));
+    const next = names.map((_, i) => {
+      const [p, m, v, raw] = [parameters[i], first[i], second[i], gradients[i]] as [Tensor, Tensor, Tensor, Tensor];
+      const g = o.mul(raw, clip);
+      const m1 = o.add(o.mul(b1, m), o.mul(o.sub(one, b1), g));
+      const v1 = o.add(o.mul(b2, v), o.mul(o.sub(one, b2), o.square(g)));
+      const denominator = o.add(o.div(o.sqrt(v1), o.sqrt(correction2)), epsilon);
+      return { p: o.sub(o.mul(p, shrink), o.mul(step, o.div(m1, denominator))), m: m1, v: v1 };
+    });
+    this.#count = names.length;
+    this.#program = native.compile(
+      graph,
+      [...parameters, ...first, ...second, ...gradients, settings],
+      [...next.map(({ p }) => p), ...next.map(({ m }) => m), ...next.map(({ v }) => v), norm],
+    );
+  }
+
+  run(
+    native: Native,
+    state: { parameters: readonly NativeTensor[]; first: readonly NativeTensor[]; second: readonly NativeTensor[] },
+    gradients: readonly NativeTensor[],
+    settings: {
+      learningRate: number;
+      betas: readonly [number, number];
+      epsilon: number;
+      weightDecay: number;
+      maxGradNorm: number;
+    },
+    step: number,
+  ): { parameters: NativeTensor[]; first: NativeTensor[]; second: NativeTensor[]; gradNorm: number } {
+    const [b1, b2] = settings.betas;
+    const values = native.create(
+      Float32Array.of(
+        settings.learningRate,
+        b1,
+        b2,
+        settings.epsilon,
+        settings.weightDecay,
+        settings.maxGradNorm,
+        1 - b1 ** step,
+        1 - b2 ** step,
+      ),
+      [8],
+    );
+    const outputs = this.#program.run([...state.parameters, ...state.first, ...state.second, ...gradients, values]);
+    const norm = outputs.pop() as NativeTensor;
+    const gradNorm = native.read(norm)[0] ?? Number.NaN;
+    native.delete(values, norm);
+    const n = this.#count;
+    return {
+      parameters: outputs.slice(0, n),
+      first: outputs.slice(n, 2 * n),
+      second: outputs.slice(2 * n),
+      gradNorm,
+    };
+  }
+
+  dispose(): void {
+    this.#program.dispose();
+  }
+}

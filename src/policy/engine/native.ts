@@ -1,0 +1,126 @@
+/**
+ * The native TensorFlow of TensorFlow.js: tensors by id, sessions over graphs. The only file that touches the binding.
+ *
+ * Backends in order: tfjs-node-gpu on a CUDA device, the same package on CPU. (webgpu needs a browser or a native WebGPU
+ * runtime and is not tried in Node.)
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import type { BackendInfo } from '../port.js';
+import { DTYPE, type DType, type Graph, type Tensor } from './graph.js';
+
+interface TensorMetadata {
+  readonly id: number;
+  readonly shape: readonly number[];
+}
+
+interface Binding {
+  createTensor(shape: readonly number[], dtype: number, data: Float32Array | Int32Array): number;
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
+  loadSavedModel(folder: string, tags: string): number;
+  deleteSavedModel(id: number): void;
+  runSavedModel(id: number, inputs: readonly number[], inputNames: string, outputNames: string): TensorMetadata[];
+  isUsingGpuDevice(): boolean;
+  getNumOfTensors(): number;
+  readonly TF_Version: string;
+}
+
+/** A tensor that lives in TensorFlow until it is deleted. */
+export interface NativeTensor {
+  readonly id: number;
+  readonly shape: readonly number[];
+}
+
+export class Native {
+  readonly #binding: Binding;
+
+  constructor() {
+    const require = createRequire(import.meta.url);
+    let tf: { backend(): { binding: Binding } };
+    try {
+      tf = require('@tensorflow/tfjs-node-gpu') as typeof tf;
+    } catch (error) {
+      throw new Error(
+        `the TensorFlow library is not set up (${(error as Error).message.split('\n')[0] ?? ''}); run: node scripts/start.mjs --setup-only`,
+      );
+    }
+    this.#binding = tf.backend().binding;
+  }
+
+  describe(threads: number): BackendInfo {
+    const gpu = this.#binding.isUsingGpuDevice();
+    return {
+      backend: 'tfjs-node-gpu',
+      device: gpu ? 'gpu' : 'cpu',
+      library: `libtensorflow ${this.#binding.TF_Version}`,
+      threads,
+      reason: gpu ? 'a CUDA device is present' : 'no CUDA device: the same package on its CPU kernels',
+    };
+  }
+
+  get tensors(): number {
+    return this.#binding.getNumOfTensors();
+  }
+
+  create(data: Float32Array | Int32Array, shape: readonly number[]): NativeTensor {
+    const size = shape.reduce((product, n) => product * n, 1);
+    if (size !== data.length) throw new RangeError(`data has ${data.length} values; shape [${shape.join(', ')}] needs ${size}`);
+    const dtype = data instanceof Float32Array ? DTYPE.float : DTYPE.int;
+    return { id: this.#binding.createTensor(shape, dtype, data), shape };
+  }
+
+  /** A copy of the values. */
+  read(tensor: NativeTensor): Float32Array | Int32Array | Uint8Array {
+    return this.#binding.tensorDataSync(tensor.id);
+  }
+
+  delete(...tensors: readonly NativeTensor[]): void {
+    for (const { id } of tensors) this.#binding.deleteTensor(id);
+  }
+
+  /** @param inputs placeholders of the graph. */
+  compile(graph: Graph, inputs: readonly Tensor[], outputs: readonly Tensor[]): Program {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'azr-graph-'));
+    try {
+      writeFileSync(path.join(folder, 'saved_model.pb'), graph.savedModel());
+      const id = this.#binding.loadSavedModel(folder, 'serve');
+      return new Program(this.#binding, id, inputs, outputs);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+/** A graph in a session. */
+export class Program {
+  readonly #binding: Binding;
+  readonly #id: number;
+  readonly #inputs: string;
+  readonly #outputs: string;
+  readonly inputTypes: readonly DType[];
+
+  constructor(binding: Binding, id: number, inputs: readonly Tensor[], outputs: readonly Tensor[]) {
+    this.#binding = binding;
+    this.#id = id;
+    this.#inputs = inputs.map(({ name }) => name).join(',');
+    this.#outputs = outputs.map(({ name }) => name).join(',');
+    this.inputTypes = inputs.map(({ dtype }) => dtype);
+  }
+
+  /** Outputs belong to the caller, who deletes them. */
+  run(inputs: readonly NativeTensor[]): NativeTensor[] {
+    return this.#binding.runSavedModel(
+      this.#id,
+      inputs.map(({ id }) => id),
+      this.#inputs,
+      this.#outputs,
+    );
+  }
+
+  dispose(): void {
+    this.#binding.deleteSavedModel(this.#id);
+  }
+}

@@ -1,0 +1,210 @@
+/** TensorFlow operations on graph symbols, with the attributes that each needs. Shapes stand in the callers' comments. */
+import type { DType, Graph, Tensor } from './graph.js';
+
+const numeric = (x: Tensor): { readonly T: { readonly type: DType } } => ({ T: { type: x.dtype } });
+
+export class Operations {
+  readonly graph: Graph;
+
+  constructor(graph: Graph) {
+    this.graph = graph;
+  }
+
+  #binary(op: string, a: Tensor, b: Tensor): Tensor {
+    return this.graph.op1(op, [a, b], numeric(a), a.dtype);
+  }
+
+  #unary(op: string, x: Tensor): Tensor {
+    return this.graph.op1(op, [x], numeric(x), x.dtype);
+  }
+
+  #compare(op: string, a: Tensor, b: Tensor): Tensor {
+    return this.graph.op1(op, [a, b], numeric(a), 'bool');
+  }
+
+  add = (a: Tensor, b: Tensor): Tensor => this.#binary('AddV2', a, b);
+  sub = (a: Tensor, b: Tensor): Tensor => this.#binary('Sub', a, b);
+  mul = (a: Tensor, b: Tensor): Tensor => this.#binary('Mul', a, b);
+  div = (a: Tensor, b: Tensor): Tensor => this.#binary('RealDiv', a, b);
+  minimum = (a: Tensor, b: Tensor): Tensor => this.#binary('Minimum', a, b);
+  maximum = (a: Tensor, b: Tensor): Tensor => this.#binary('Maximum', a, b);
+  exp = (x: Tensor): Tensor => this.#unary('Exp', x);
+  square = (x: Tensor): Tensor => this.#unary('Square', x);
+  sqrt = (x: Tensor): Tensor => this.#unary('Sqrt', x);
+  rsqrt = (x: Tensor): Tensor => this.#unary('Rsqrt', x);
+  sigmoid = (x: Tensor): Tensor => this.#unary('Sigmoid', x);
+  softmax = (x: Tensor): Tensor => this.#unary('Softmax', x);
+  logSoftmax = (x: Tensor): Tensor => this.#unary('LogSoftmax', x);
+  l2Loss = (x: Tensor): Tensor => this.#unary('L2Loss', x);
+  identity = (x: Tensor): Tensor => this.#unary('Identity', x);
+  greater = (a: Tensor, b: Tensor): Tensor => this.#compare('Greater', a, b);
+  less = (a: Tensor, b: Tensor): Tensor => this.#compare('Less', a, b);
+  equal = (a: Tensor, b: Tensor): Tensor => this.#compare('Equal', a, b);
+  and = (a: Tensor, b: Tensor): Tensor => this.graph.op1('LogicalAnd', [a, b], {}, 'bool');
+  or = (a: Tensor, b: Tensor): Tensor => this.graph.op1('LogicalOr', [a, b], {}, 'bool');
+  not = (a: Tensor): Tensor => this.graph.op1('LogicalNot', [a], {}, 'bool');
+
+  /** Elementwise choice; the condition broadcasts. */
+  select(condition: Tensor, a: Tensor, b: Tensor): Tensor {
+    return this.graph.op1('SelectV2', [condition, a, b], numeric(a), a.dtype);
+  }
+
+  addN(tensors: readonly Tensor[]): Tensor {
+    const [first, ...rest] = tensors;
+    if (first === undefined) throw new RangeError('tensors is empty; at least one is needed');
+    return rest.length === 0 ? first : this.graph.op1('AddN', tensors, { ...numeric(first), N: { int: tensors.length } }, first.dtype);
+  }
+
+  matMul(a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor {
+    return this.graph.op1(
+      'MatMul',
+      [a, b],
+      { ...numeric(a), transpose_a: { bool: transposeA }, transpose_b: { bool: transposeB } },
+      a.dtype,
+    );
+  }
+
+  /** Over the last two axes. */
+  batchMatMul(a: Tensor, b: Tensor, adjointA = false, adjointB = false): Tensor {
+    return this.graph.op1(
+      'BatchMatMulV2',
+      [a, b],
+      { ...numeric(a), adj_x: { bool: adjointA }, adj_y: { bool: adjointB } },
+      a.dtype,
+    );
+  }
+
+  /** One size may be -1. */
+  reshape(x: Tensor, shape: readonly number[]): Tensor {
+    return this.graph.op1('Reshape', [x, this.graph.ints(shape)], { ...numeric(x), Tshape: { type: 'int' } }, x.dtype);
+  }
+
+  transpose(x: Tensor, permutation: readonly number[]): Tensor {
+    return this.graph.op1(
+      'Transpose',
+      [x, this.graph.ints(permutation)],
+      { ...numeric(x), Tperm: { type: 'int' } },
+      x.dtype,
+    );
+  }
+
+  /** Rows of `table` (axis 0) by index. */
+  gather(table: Tensor, indices: Tensor): Tensor {
+    return this.graph.op1(
+      'GatherV2',
+      [table, indices, this.graph.int(0)],
+      { Tparams: { type: table.dtype }, Tindices: { type: 'int' }, Taxis: { type: 'int' } },
+      table.dtype,
+    );
+  }
+
+  gatherNd(table: Tensor, indices: Tensor): Tensor {
+    return this.graph.op1(
+      'GatherNd',
+      [table, indices],
+      { Tparams: { type: table.dtype }, Tindices: { type: 'int' } },
+      table.dtype,
+    );
+  }
+
+  /** result[s] = sum of rows whose segment is s. */
+  segmentSum(rows: Tensor, segments: Tensor, count: Tensor): Tensor {
+    return this.graph.op1(
+      'UnsortedSegmentSum',
+      [rows, segments, count],
+      { ...numeric(rows), Tindices: { type: 'int' }, Tnumsegments: { type: 'int' } },
+      rows.dtype,
+    );
+  }
+
+  split(x: Tensor, axis: number, parts: number): Tensor[] {
+    return this.graph.op(
+      'Split',
+      [this.graph.int(axis), x],
+      { ...numeric(x), num_split: { int: parts } },
+      Array.from({ length: parts }, () => x.dtype),
+    );
+  }
+
+  concat(tensors: readonly Tensor[], axis: number): Tensor {
+    const [first] = tensors;
+    if (first === undefined) throw new RangeError('tensors is empty; at least one is needed');
+    return this.graph.op1(
+      'ConcatV2',
+      [...tensors, this.graph.int(axis)],
+      { ...numeric(first), N: { int: tensors.length }, Tidx: { type: 'int' } },
+      first.dtype,
+    );
+  }
+
+  /** x[..., begin : begin + size] along `axis` of a tensor of `rank`; size -1 is the rest. */
+  slice(x: Tensor, rank: number, axis: number, begin: number, size: number): Tensor {
+    const at = Array.from({ length: rank }, (_, i) => (i === axis ? begin : 0));
+    const sizes = Array.from({ length: rank }, (_, i) => (i === axis ? size : -1));
+    return this.graph.op1(
+      'Slice',
+      [x, this.graph.ints(at), this.graph.ints(sizes)],
+      { ...numeric(x), Index: { type: 'int' } },
+      x.dtype,
+    );
+  }
+
+  #reduce(op: string, x: Tensor, axes: readonly number[], keepDims: boolean): Tensor {
+    const attributes = op === 'All' ? {} : numeric(x);
+    return this.graph.op1(
+      op,
+      [x, this.graph.ints(axes)],
+      { ...attributes, Tidx: { type: 'int' }, keep_dims: { bool: keepDims } },
+      x.dtype,
+    );
+  }
+
+  sum = (x: Tensor, axes: readonly number[], keepDims = false): Tensor => this.#reduce('Sum', x, axes, keepDims);
+  mean = (x: Tensor, axes: readonly number[], keepDims = false): Tensor => this.#reduce('Mean', x, axes, keepDims);
+  all = (x: Tensor, axes: readonly number[]): Tensor => this.#reduce('All', x, axes, false);
+
+  argMax(x: Tensor, axis: number): Tensor {
+    return this.graph.op1(
+      'ArgMax',
+      [x, this.graph.int(axis)],
+      { ...numeric(x), Tidx: { type: 'int' }, output_type: { type: 'int' } },
+      'int',
+    );
+  }
+
+  cumulativeSum(x: Tensor, axis: number): Tensor {
+    return this.graph.op1('Cumsum', [x, this.graph.int(axis)], { ...numeric(x), Tidx: { type: 'int' } }, x.dtype);
+  }
+
+  cast(x: Tensor, dtype: DType): Tensor {
+    return this.graph.op1('Cast', [x], { SrcT: { type: x.dtype }, DstT: { type: dtype } }, dtype);
+  }
+
+  shape(x: Tensor): Tensor {
+    return this.graph.op1('Shape', [x], { ...numeric(x), out_type: { type: 'int' } }, 'int');
+  }
+
+  oneHot(indices: Tensor, depth: number): Tensor {
+    return this.graph.op1(
+      'OneHot',
+      [indices, this.graph.int(depth), this.graph.scalar(1), this.graph.scalar(0)],
+      { T: { type: 'float' }, TI: { type: 'int' }, axis: { int: -1 } },
+      'float',
+    );
+  }
+
+  /** Entry `index` of a vector, as a scalar. */
+  entry(vector: Tensor, index: number): Tensor {
+    return this.reshape(this.slice(vector, 1, 0, index, 1), []);
+  }
+
+  fill(shape: Tensor, value: Tensor): Tensor {
+    return this.graph.op1('Fill', [shape, value], { T: { type: value.dtype }, index_type: { type: 'int' } }, value.dtype);
+  }
+
+  stackVector(scalars: readonly Tensor[]): Tensor {
+    const [first] = scalars;
+    if (first === undefined) throw new RangeError('scalars is empty; at least one is needed');
+    return this.graph.op1('Pack', scalars, { ...numeric(first), N: { int: scalars.length }, axis: { int: 0 } }, first.dtype);
+  }
+}

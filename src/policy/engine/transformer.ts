@@ -1,0 +1,119 @@
+/** The transformer over whole sequences: training, and the prompt part of sampling. Written once, differentiable. */
+import type { ModelSpec } from '../port.js';
+import { Tape, type Rotation } from './differentiable.js';
+import type { Graph, Tensor } from './graph.js';
+import { Operations } from './operations.js';
+import { parameterShapes } from './parameters.js';
+
+/** What stands for minus infinity in a mask: far below any logit, and no NaN when a row is masked whole. */
+export const MASKED = -1e9;
+
+export type Parameters = ReadonlyMap<string, Tensor>;
+
+export function parameterPlaceholders(graph: Graph, spec: ModelSpec): Map<string, Tensor> {
+  return new Map(parameterShapes(spec).map(({ name }) => [name, graph.placeholder('float')]));
+}
+
+export function parameter(parameters: Parameters, name: string): Tensor {
+  const tensor = parameters.get(name);
+  if (tensor === undefined) throw new RangeError(`parameter ${name} does not exist`);
+  return tensor;
+}
+
+/** cos and sin of position * 10000^(-2i/headWidth), each pair's angle twice: [positions, headWidth]. */
+export function rotaryTables(spec: ModelSpec, positions: number): { cos: Float32Array; sin: Float32Array } {
+  const w = spec.width / spec.heads;
+  const cos = new Float32Array(positions * w);
+  const sin = new Float32Array(positions * w);
+  for (let p = 0; p < positions; p++)
+    for (let i = 0; i < w; i++) {
+      const angle = p * 10_000 ** ((-2 * (i % (w / 2))) / w);
+      cos[p * w + i] = Math.cos(angle);
+      sin[p * w + i] = Math.sin(angle);
+    }
+  return { cos, sin };
+}
+
+/** x @ permutation = (-x2, x1) for x = (x1, x2): [headWidth, headWidth] */
+export function rotaryPermutation(graph: Graph, spec: ModelSpec): Tensor {
+  const w = spec.width / spec.heads;
+  const half = w / 2;
+  const values = new Float32Array(w * w);
+  for (let i = 0; i < half; i++) {
+    values[(i + half) * w + i] = -1;
+    values[i * w + i + half] = 1;
+  }
+  return graph.constant(values, [w, w]);
+}
+
+export interface SequenceForward {
+  /** After the last layer, before the final norm: [b * s, d] */
+  readonly hidden: Tensor;
+  /** Rotated keys and values by layer: [b, heads, s, headWidth] */
+  readonly keys: readonly Tensor[];
+  readonly values: readonly Tensor[];
+}
+
+/**
+ * @param tokens [b, s], left-aligned; what is padded on the right is seen by no real token.
+ * @param length s, fixed in the graph; b is free.
+ */
+export function sequenceForward(
+  o: Operations,
+  tape: Tape,
+  spec: ModelSpec,
+  parameters: Parameters,
+  tokens: Tensor,
+  length: number,
+): SequenceForward {
+  const { width: d, heads, layers } = spec;
+  const w = d / heads;
+  const s = length;
+  const tables = rotaryTables(spec, s);
+  const rotation: Rotation = {
+    headWidth: w,
+    permutation: rotaryPermutation(o.graph, spec),
+    cos: o.graph.constant(tables.cos, [s, 1, w]),
+    sin: o.graph.constant(tables.sin, [s, 1, w]),
+    shape: [-1, s, heads, w],
+  };
+  const causal = new Float32Array(s * s);
+  for (let i = 0; i < s; i++) for (let j = i + 1; j < s; j++) causal[i * s + j] = MASKED;
+  const mask = o.graph.constant(causal, [s, s]);
+
+  const keys: Tensor[] = [];
+  const values: Tensor[] = [];
+  const heads4 = (x: Tensor): Tensor => tape.reshape(x, [-1, s, heads, w], [-1, d]);
+  const byHead = (x: Tensor): Tensor => tape.transpose(x, [0, 2, 1, 3]);
+  // [b * s, d]
+  let x = tape.gather(
+    parameter(parameters, 'embedding'),
+    o.reshape(tokens, [-1]),
+    o.graph.int(spec.vocabulary),
+  );
+  for (let layer = 0; layer < layers; layer++) {
+    const p = (name: string): Tensor => parameter(parameters, `layer${layer}.${name}`);
+    const qkv = tape.matMul(tape.rmsNorm(x, p('norm1')), p('qkv'));
+    const [q, k, v] = tape.split(qkv, 1, 3) as [Tensor, Tensor, Tensor];
+    const query = byHead(tape.rotate(heads4(q), rotation));
+    const key = byHead(tape.rotate(heads4(k), rotation));
+    const value = byHead(heads4(v));
+    keys.push(key);
+    values.push(value);
+    // [b, heads, s, s]
+    const attention = tape.maskedSoftmax(tape.batchMatMulTransposed(query, key), 1 / Math.sqrt(w), mask);
+    const mixed = tape.transpose(tape.batchMatMul(attention, value), [0, 2, 1, 3]);
+    x = tape.add(x, tape.matMul(tape.reshape(mixed, [-1, d], [-1, s, heads, w]), p('out')));
+    const gateUp = tape.matMul(tape.rmsNorm(x, p('norm2')), p('gateUp'));
+    x = tape.add(x, tape.matMul(tape.gatedUnit(gateUp), p('down')));
+  }
+  return { hidden: x, keys, values };
+}
+
+/** hidden [n, d] -> logits [n, vocabulary] */
+export function logitsOf(tape: Tape, parameters: Parameters, hidden: Tensor): Tensor {
+  return tape.matMulTransposed(
+    tape.rmsNorm(hidden, parameter(parameters, 'norm')),
+    parameter(parameters, 'embedding'),
+  );
+}

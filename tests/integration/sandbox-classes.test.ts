@@ -1,0 +1,244 @@
+/** The three execution classes give the same outcomes; only programs that can be shown harmless share a process. */
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkIsolation, createSandbox, type LocalSandbox, type Outcome } from '../../src/sandbox/index.js';
+
+const isolation = await checkIsolation();
+if (!isolation.ok) console.warn(`sandbox tests skipped: ${isolation.missing}; ${isolation.remedy}`);
+
+/** Ways out of a shared process that the static check must see: none of these is pure. */
+const ESCAPES: readonly string[] = [
+  'import builtins\ndef f(a): builtins.len = a',
+  'def f(a): return a.__class__.__mro__[1].__subclasses__()',
+  'def f(a): return f.__globals__["__builtins__"]',
+  'def f(a): return (i for i in a).gi_frame.f_back.f_globals',
+  'class A:\n gi_frame = 1\ndef f(a): return (i for i in a).gi_frame',
+  'def f(a):\n try: 1/0\n except Exception as e: return e.__traceback__.tb_frame',
+  'class A:\n def __exit__(s, t, v, tb): s.x = tb.tb_frame.f_back\n def __enter__(s): s.tb_frame = 1\ndef f(a): return 1',
+  'def f(a): return "{0.__globals__}".format(f)',
+  'def f(a): return "{0[x]}".format(f)',
+  'def f(a): return "{0:{1.__class__}}".format(1, f)',
+  'def f(a): return a.format(f)',
+  'def f(a): return str.format("{0.__globals__}", f)',
+  'def f(a): return "{x.__globals__}".format_map({"x": f})',
+  'def f(a): return getattr(f, "__glo" + "bals__")',
+  'def f(a): return vars()',
+  'def f(a): return globals()',
+  'def f(a): return eval("1")',
+  'def f(a): exec("import os")',
+  'g = eval\ndef f(a): return g("1")',
+  'def f(a): return __builtins__',
+  'def f(a): return __import__("os")',
+  'def f(a): return open("/x")',
+  'def f(a): return type("A", (), {"__reduce__": 1})',
+  'T = type\ndef f(a): return T("A", (), {})',
+  'def f(a): return [*map(type, ["A"], [()], [{}])]',
+  'def f(a): return type(*a)',
+  'import math\ndef f(a): math.pi = 3',
+  'import math as m\ndef f(a): m.pi = 3',
+  'import math\nn = math\ndef f(a): n.pi = 3',
+  'import math\ndef g(m): m.pi = 3\ndef f(a): g(math)',
+  'import math\ndef f(a): del math.pi',
+  'import math\nfor math.pi in [3]: pass\ndef f(a): return 1',
+  'import collections\ndef f(a): return collections._sys.modules',
+  'import collections\n_sys = 1\ndef f(a): return [collections][0]._sys',
+  'import collections.abc\ndef f(a): return 1',
+  'from collections import Counter\ndef f(a): Counter.most_common = 1',
+  'from collections import Counter as C\nD = [C]\ndef f(a): D[0].update = 1',
+  'import collections\ndef f(a): collections.Counter.update = 1',
+  'from collections import *\ndef f(a): return 1',
+  'from operator import attrgetter\ndef f(a): return attrgetter("__globals__")(f)',
+  'import operator\ndef f(a): return operator.methodcaller("x")',
+  'from functools import wraps\ndef f(a): return 1',
+  'import functools\ndef f(a): return functools.update_wrapper',
+  'from typing import get_type_hints\ndef f(a): return 1',
+  'import typing\ndef f(a): return typing.sys',
+  'from string import Formatter\ndef f(a): return 1',
+  'import copy\nclass A:\n def __reduce_ex__(s, p): return (eval, ("1",))\ndef f(a): return copy.copy(A())',
+  'import copy\nclass A:\n def __deepcopy__(s, m): return 1\ndef f(a): return copy.deepcopy(A())',
+  'class M(type):\n def __getattribute__(c, n): return 1\ndef f(a): return 1',
+  'class A:\n def __setattr__(s, n, v): pass\ndef f(a): return 1',
+  'class A:\n __match_args__ = ("gi_frame",)\ndef f(a): return 1',
+  'def f(a):\n match a:\n  case object(gi_frame=g): return g',
+  'def f(a):\n match a:\n  case object(__globals__=g): return g',
+  'from enum import Enum\n_member_map_ = 1\ndef f(a): Enum._member_map_["x"] = 1',
+  'from abc import ABC\ndef register(): pass\ndef f(a): ABC.register(int)',
+  'import sys\ndef f(a): return sys._getframe()',
+  'import gc\ndef f(a): return gc.get_objects()',
+  'import random\ndef f(a): return random.seed(1)',
+  'import decimal\ndef f(a): decimal.getcontext().prec = 3',
+  'import re as math\nimport math\ndef f(a): return math.pi',
+  'import math\nmath = 3\ndef f(a): return math',
+  'def f(a): return f.__code__.co_consts',
+  'async def g(): pass\ndef f(a): return g().cr_frame',
+  'def f(a): return id(a)',
+  'def f(a): return super.__self__',
+  'class A:\n def m(s): return super().__getattribute__("x")\ndef f(a): return 1',
+  'f"{(i for i in [1]).gi_frame}"\ndef f(a): return 1',
+  '__name__ = 1\nglobal __builtins__\ndef f(a): return 1',
+  'def f(a):\n global __builtins__\n __builtins__ = {}',
+  'from . import math\ndef f(a): return 1',
+  'import os.path\ndef f(a): return 1',
+  'try: pass\nexcept: pass\nelse: import ctypes\ndef f(a): return 1',
+]; // prettier-ignore
+
+/** Ordinary programs that should share a process. */
+const PURE: readonly string[] = [
+  'def f(x):\n x = sorted(x)\n return [(d + 1) % 10 for d in x][::-1]',
+  'from collections import Counter, defaultdict\ndef f(a):\n d = defaultdict(list)\n for k in a: d[k].append(1)\n return Counter(a).most_common(2)',
+  'import math, itertools\ndef f(n): return [math.gcd(n, 4), list(itertools.accumulate(range(n)))]',
+  'class P:\n def __init__(self, x): self.x = x\n def area(self): return self.x ** 2\ndef f(a): return P(a).area()',
+  'class A:\n def __init__(self): self.items = []\nclass B(A):\n def __init__(self):\n  super().__init__()\n  self.n = 0\ndef f(a): return B().items',
+  'def f(s): return "{}-{:>4}".format(s, 1) + f"{s!r}" + "%d" % 3 + ", ".join(sorted(set(str(s))))',
+  'from functools import lru_cache, reduce\n@lru_cache(None)\ndef g(n): return 1 if n < 2 else g(n - 1) + g(n - 2)\ndef f(a): return g(20)',
+  'from dataclasses import dataclass\n@dataclass\nclass P:\n x: int\n y: int = 2\ndef f(a): return P(a).x',
+  'from typing import List\ndef f(a: List[int]) -> int: return sum(a)',
+  'import re\ndef f(s): return re.sub("[0-9]+", lambda m: m.group(0) * 2, str(s))',
+  'import heapq\ndef f(a):\n h = list(a)\n heapq.heapify(h)\n return heapq.heappop(h)',
+  'def f(a):\n match a:\n  case [x, *rest]: return rest\n  case {"k": v}: return v\n  case _: return a',
+  'def f(a):\n def g():\n  nonlocal a\n  a = 1\n g()\n return a',
+  'def f(a): return type(a).__name__',
+]; // prettier-ignore
+
+/** Not pure, and one call could tell the next: each input gets its own process. */
+const STATEFUL: readonly string[] = [
+  'import builtins\ndef f(a):\n builtins.n = getattr(builtins, "n", 0) + 1\n return builtins.n',
+  'import math\ndef f(a):\n math.n = getattr(math, "n", 0) + 1\n return math.n',
+  'import sys\ndef f(a):\n sys.modules["x"] = sys.modules.get("x", 0) + 1\n return sys.modules["x"]',
+  'import sys\ndef f(a):\n l = sys.getrecursionlimit()\n sys.setrecursionlimit(l + 1)\n return l',
+  'import collections\ndef f(a):\n c = collections.Counter\n c.n = getattr(c, "n", 0) + 1\n return c.n',
+  'def f(a):\n import random\n random.seed(random.n if hasattr(random, "n") else 5)\n random.n = 6\n return random.random()',
+  'def f(a):\n l = type(f).__subclasses__\n return __import__("gc").get_count() and len([]) ',
+  'import os\ndef f(a):\n os.environ["N"] = os.environ.get("N", "") + "x"\n return os.environ["N"]',
+  'from collections import Counter\ndef f(a):\n Counter.n = (Counter.n if "n" in dir(Counter) else 0) + 1\n return Counter.n',
+  'import sys\ndef f(a):\n sys.path.append("x")\n return sys.path.count("x")',
+]; // prettier-ignore
+
+/** Outcomes as they are compared: messages may name addresses. */
+function comparable(outcomes: readonly Outcome[]): unknown {
+  return outcomes.map((outcome) =>
+    outcome.kind === 'raised' ? { kind: outcome.kind, error: outcome.error } : outcome,
+  );
+}
+
+const STATEMENTS: readonly string[] = [
+  'x = sorted(x)',
+  'x = x[::-1]',
+  'x = x[1:]',
+  'x = [d // (d - 2) for d in x]',
+  'x = x + [len(x)]',
+  'x = [max(x)] + x',
+  'x.append(x)',
+  'x = [{1: d, "k": (d,)} for d in x]',
+  'x = {d for d in x}\n x = list(x)',
+  'seen.append(1)\n x = x + seen',
+  'global count\n count += 1\n x = x + [count]',
+  'f.n = getattr(f, "n", 0) + 1\n x = x + [f.n]',
+  'import math\n x = x + [math.sqrt(4)]',
+  'from collections import Counter\n x = x + list(Counter(x).most_common(1))',
+  'x = x + [acc.pop() if acc else None]',
+  'raise KeyError(len(x))',
+  'x = f(x) if len(x) > 5 else x',
+  'x = x * 100000',
+  'x = lambda: x',
+  'x = float("nan")',
+  'while len(x) > 8: pass',
+  'x = [[0] * 10**10]',
+  'import sys\n sys.setrecursionlimit(50)',
+  'import os\n os._exit(0)',
+  'x = "\\ud800" + str(x)',
+  'x = x + [a.__class__.__name__ for a in x]',
+]; // prettier-ignore
+
+describe.skipIf(!isolation.ok)('execution classes', () => {
+  let sandbox: LocalSandbox;
+  beforeAll(async () => {
+    sandbox = await createSandbox({ workers: 2, limits: { cpuMs: 300 } });
+  });
+  afterAll(() => sandbox.close());
+
+  it('no way out of a shared process counts as pure', async () => {
+    const analyses = await sandbox.analyse(ESCAPES);
+    expect(ESCAPES.filter((_, i) => analyses[i]?.pure !== false)).toEqual([]);
+  });
+
+  it('ordinary programs count as pure', async () => {
+    const analyses = await sandbox.analyse(PURE);
+    expect(PURE.flatMap((code, i) => (analyses[i]?.pure === true ? [] : [[code, analyses[i]?.why]]))).toEqual(
+      [],
+    );
+  });
+
+  it('what could carry state between inputs is run input by input', async () => {
+    const inputs = ['1', '2', '3'];
+    const plain = await sandbox.runMany(STATEFUL.map((code, i) => ({ id: String(i), code, inputs })));
+    const strict = await sandbox.runMany(
+      STATEFUL.map((code, i) => ({ id: String(i), code, inputs, class: 'strict' as const })),
+    );
+    expect(plain.map(({ outcomes }) => comparable(outcomes))).toEqual(
+      strict.map(({ outcomes }) => comparable(outcomes)),
+    );
+  });
+
+  it('give the same outcomes for random programs', async () => {
+    const program = fc.record({
+      lines: fc.array(fc.constantFrom(...STATEMENTS), { minLength: 1, maxLength: 4 }),
+      inputs: fc.array(fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 6 }), {
+        minLength: 1,
+        maxLength: 4,
+      }),
+    });
+    const programs = fc.sample(program, { numRuns: 300, seed: 20_251 });
+    const requests = programs.map(({ lines, inputs }, i) => ({
+      id: String(i),
+      code: `seen = []\ncount = 0\ndef f(x, acc=[7]):\n ${lines.join('\n ')}\n return x`,
+      inputs: inputs.map((input) => JSON.stringify(input)),
+    }));
+    const [plain, strict, batched] = await Promise.all([
+      sandbox.runMany(requests),
+      sandbox.runMany(requests.map((request) => ({ ...request, class: 'strict' as const }))),
+      sandbox.runMany(requests.map((request) => ({ ...request, class: 'batched' as const }))),
+    ]);
+    const kinds = new Set(strict.flatMap(({ outcomes }) => outcomes.map(({ kind }) => kind)));
+    expect([...kinds]).toEqual(
+      expect.arrayContaining([
+        'value',
+        'raised',
+        'timeout',
+        'memory',
+        'nan',
+        'not-literal',
+        'no-result',
+        'too-large',
+      ]),
+    );
+    const differing = (other: typeof strict): unknown[] =>
+      strict.flatMap((result, i) => {
+        const left = JSON.stringify(comparable(result.outcomes));
+        const right = JSON.stringify(comparable(other[i]?.outcomes ?? []));
+        // A program that asks for another recursion limit was put into a shared class by force there.
+        return left === right || requests[i]?.code.includes('setrecursionlimit') === true
+          ? []
+          : [[requests[i], left, right]];
+      });
+    expect(differing(batched)).toEqual([]);
+    expect(differing(plain)).toEqual([]);
+  });
+
+  it('under several seeds a set is a value and its order is not', async () => {
+    const words = '["alpha", "beta", "gamma", "delta", "epsilon"]';
+    const [set, list] = await sandbox.runMany([
+      { id: 'set', code: 'def f(a): return set(a)', inputs: [words], seeds: 3 },
+      { id: 'list', code: 'def f(a): return list(set(a))', inputs: [words], seeds: 3 },
+    ]);
+    expect(set).toMatchObject({ deterministic: true, outcomes: [{ kind: 'value' }] });
+    expect(list).toMatchObject({ deterministic: false, outcomes: [{ kind: 'nondeterministic' }] });
+  });
+
+  it('names what is wrong with a request', async () => {
+    const request = { id: 'x', code: 'def f(a): return a', inputs: ['1'] };
+    await expect(sandbox.run({ ...request, limits: { cpuMs: -1 } })).rejects.toThrow('limits.cpuMs is -1');
+    await expect(sandbox.run({ ...request, seeds: 9 as 3 })).rejects.toThrow('request x: seeds is 9');
+    await expect(createSandbox({ workers: 0 })).rejects.toThrow('workers is 0');
+  });
+});
