@@ -1,5 +1,5 @@
 /** Which processes a configuration asks for, and which services it has elsewhere. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { addressesOf, environmentOf, isExternal, type StackConfig } from '../../src/config/stack.js';
 import { readState, type StackState } from '../../src/config/stack-state.js';
 import { findJava } from './java.js';
@@ -46,6 +46,11 @@ export function localServices(config: StackConfig): string[] {
     ...(config.temporal.address === undefined ? ['temporal'] : []),
     ...(config.clickhouse.url === undefined ? ['clickhouse'] : []),
   ];
+}
+
+/** Digest of a configuration: a supervisor that runs another one must be told. */
+export function fingerprintOf(config: StackConfig): string {
+  return createHash('sha256').update(JSON.stringify(config)).digest('hex');
 }
 
 /** Ports and ids of the stack, the earlier ones where they still hold, written to the state folder. */

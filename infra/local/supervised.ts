@@ -9,7 +9,7 @@ import type { ProcessIdentity } from '../../src/config/stack-state.js';
 import { lastLines, readFrom, rotate } from './logs.js';
 import { isFree, portInUse } from './ports.js';
 import type { ProcessSpec } from './process-spec.js';
-import { identityOf, residentMiB, signalGroup } from './processes.js';
+import { identityOf, killGroup, residentMiB, signalGroup } from './processes.js';
 import type { ServiceState, ServiceStatus } from './status.js';
 
 const START_PROBE_MS = 150;
@@ -166,7 +166,7 @@ export class Supervised {
     } finally {
       await over;
       // What the process left in its group (grandchildren) must not outlive it.
-      signalGroup(pid, 'SIGKILL');
+      killGroup(pid);
       this.child = undefined;
       options.onChild(undefined);
     }

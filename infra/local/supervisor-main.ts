@@ -2,12 +2,11 @@
  * The supervisor's process: --data-dir DIR. Reads the configuration that `azr up` has written to state/plan.json, starts
  * nothing until it is told to, and ends by POST /down, SIGTERM or SIGINT, after its processes.
  */
-import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { StackConfig } from '../../src/config/stack.js';
 import { readState, type StackState, type SupervisorState } from '../../src/config/stack-state.js';
 import { serveControl } from './control.js';
-import { processSpecs } from './plan.js';
+import { fingerprintOf, processSpecs } from './plan.js';
 import { identityOf } from './processes.js';
 import { rotate } from './logs.js';
 import { logFile, removeState, writeState } from './state-files.js';
@@ -26,7 +25,7 @@ const say = (line: string): void => {
 };
 
 const supervisor = new Supervisor(await processSpecs(config, state), dataDir, state.stackId, say);
-const fingerprint = createHash('sha256').update(JSON.stringify(config)).digest('hex');
+const fingerprint = fingerprintOf(config);
 let ending: Promise<void> | undefined;
 const down = (why: string): void => {
   ending ??= (async () => {

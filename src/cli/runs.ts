@@ -14,14 +14,13 @@ export interface KnownRun {
 }
 
 export async function knownRuns(session: Session, client: Client): Promise<KnownRun[]> {
-  const rows = JSON.parse(
-    await runSql(
-      session.addresses,
-      `select run_id as run, preset, status, toUInt32(iteration) as iteration, toString(started_at) as started, config_hash as configHash
-       from runs order by started_at desc, run_id`,
-      'json',
-    ),
-  ) as KnownRun[];
+  const answer = await runSql(
+    session.addresses,
+    `select run_id as run, preset, status, toUInt32(iteration) as iteration, toString(started_at) as started, config_hash as configHash
+     from runs order by started_at desc, run_id`,
+    'json',
+  );
+  const rows = JSON.parse(answer.toString('utf8')) as KnownRun[];
   const byId = new Map(rows.map((row) => [row.run, row]));
   for await (const info of client.workflow.list({ query: `WorkflowType = 'selfPlayRun'` })) {
     const row = byId.get(info.workflowId);

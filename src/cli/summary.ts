@@ -15,7 +15,7 @@ interface ScoreRow {
 export async function printSummary(addresses: ServiceAddresses, runId: string): Promise<void> {
   await waitUntilProjected(addresses, { timeoutMs: 60_000 });
   const id = quote(runId);
-  const rows = async <T>(query: string): Promise<T[]> => JSON.parse(await runSql(addresses, query, 'json')) as T[];
+  const rows = async <T>(query: string): Promise<T[]> => JSON.parse((await runSql(addresses, query, 'json')).toString('utf8')) as T[];
   const scores = await rows<ScoreRow>(
     `select toUInt32(iteration) as iteration, kind, bucket, toUInt32(count) as count, toUInt32(correct) as correct
      from evaluations where run_id = ${id} order by iteration, kind, bucket`,

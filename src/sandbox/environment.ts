@@ -47,7 +47,7 @@ function ask(file: string, args: readonly string[]): Promise<Answer> {
   return new Promise((resolve) => {
     execFile(file, args, { timeout: 20_000, env: {}, cwd: '/' }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 127;
-      resolve({ code, stdout, stderr: stderr || (error?.message ?? '') });
+      resolve({ code, stdout, stderr });
     });
   });
 }
@@ -71,7 +71,7 @@ async function findPython(wanted: string | undefined): Promise<{ python: string;
       '-I',
       '-S',
       '-c',
-      'import sys; print("%d.%d" % sys.version_info[:2]); print(sys.executable); print(sys.base_prefix)',
+      'import sys; print("%d.%d" % sys.version_info[:2]); print(sys._base_executable); print(sys.base_prefix)',
     ]);
     const [version, executable, prefix] = answer.stdout.trim().split('\n');
     if (answer.code === 0 && version === PYTHON_VERSION && executable !== undefined && prefix !== undefined)
@@ -148,10 +148,11 @@ export function sandboxCommand(
   );
   args.push('--uid', '65534', '--gid', '65534', '--hostname', `sandbox-${seed}`, '--clearenv');
   for (const [name, value] of variables(seed)) args.push('--setenv', name, value);
-  args.push('--ro-bind', '/usr', '/usr');
-  for (const folder of ['/lib', '/lib64', '/lib32', '/bin']) args.push(...libraryFolder(folder));
-  const under = (folder: string): boolean => folder === '/usr' || folder.startsWith('/usr/');
-  if (!under(environment.prefix)) args.push('--ro-bind', environment.prefix, environment.prefix);
+  // Libraries and the interpreter, not the rest of /usr: programs can read what they see.
+  for (const folder of ['/usr/lib', '/usr/lib64', '/lib', '/lib64']) args.push(...libraryFolder(folder));
+  if (environment.prefix !== '/usr') args.push('--ro-bind', environment.prefix, environment.prefix);
+  if (!environment.python.startsWith(`${environment.prefix}/`) || environment.prefix === '/usr')
+    args.push('--ro-bind', environment.python, environment.python);
   args.push('--dir', '/dev', '--dev-bind', '/dev/null', '/dev/null', '--dir', '/tmp');
   for (const file of HARNESS_FILES)
     args.push('--ro-bind', path.join(HARNESS_FOLDER, file), `/sandbox/${file}`);

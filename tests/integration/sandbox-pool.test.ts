@@ -266,17 +266,15 @@ describe('without isolation', () => {
     const failing = createSandbox({ bwrap: '/nonexistent/bwrap' });
     await expect(failing).rejects.toBeInstanceOf(IsolationUnavailable);
     await expect(failing).rejects.toThrow(/bubblewrap .* is missing\. apt-get install bubblewrap/);
-    expect(await checkIsolation({ bwrap: '/bin/false' })).toMatchObject({
-      ok: false,
-      missing: expect.stringMatching(/namespaces/) as string,
-    });
+    const refused = await checkIsolation({ bwrap: '/bin/false' });
+    expect(refused.ok ? '' : refused.missing).toMatch(/namespaces/);
     await expect(createSandbox({ python: '/bin/true' })).rejects.toThrow(/Python 3\.11; found \/bin\/true/);
   });
 
   it.skipIf(!isolation.ok)('runs with a loud warning where that is asked for', async () => {
     const write = process.stderr.write.bind(process.stderr);
     let said = '';
-    process.stderr.write = ((text: string) => ((said += text), true)) as typeof process.stderr.write;
+    process.stderr.write = (text: string) => ((said += text), true);
     let sandbox: LocalSandbox;
     try {
       sandbox = await createSandbox({ unsafeNoIsolation: true });

@@ -9,11 +9,15 @@ import { RESTART, type ProcessSpec } from '../process-spec.js';
  */
 export const WORKER_ROLE_SETS = [['orchestrate'], ['rollout', 'learner', 'evaluate'], ['sandbox'], ['sink']] as const;
 
+const nameOf = (roles: readonly string[]): string => `worker-${roles.join('-')}`;
+
+export const WORKER_NAMES: readonly string[] = WORKER_ROLE_SETS.map(nameOf);
+
 /** @param env the variables of src/config/stack.ts that name all addresses. */
 export function workerSpecs(env: Readonly<Record<string, string>>, dependsOn: readonly string[]): ProcessSpec[] {
   const root = repositoryRoot();
   return WORKER_ROLE_SETS.map((roles) => ({
-    name: `worker-${roles.join('-')}`,
+    name: nameOf(roles),
     command: process.execPath,
     args: [path.join(root, 'dist/src/cli/main.js'), 'worker', '--role', roles.join(',')],
     env: { ...env, KAFKAJS_NO_PARTITIONER_WARNING: '1' },

@@ -1,0 +1,88 @@
+/** Questions to ClickHouse: free ones read-only, saved ones by name, and waiting until the newest facts are in. */
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ClickHouseError } from '@clickhouse/client';
+import type { ServiceAddresses } from '../src/config/addresses.js';
+import { nearest, UsageError } from '../src/config/errors.js';
+import { repositoryRoot } from '../src/config/paths.js';
+import { clickHouseClient } from './clickhouse/client.js';
+import { RangeReader } from './range-reader.js';
+import { storedOffsets } from './sink.js';
+import { eventTopics } from './topics.js';
+
+export type SqlFormat = 'table' | 'json' | 'csv' | 'parquet';
+
+/** `json` is an array of objects; the others are the engine's. */
+const ENGINE_FORMAT = { table: 'PrettyCompactMonoBlock', json: 'JSONEachRow', csv: 'CSVWithNames', parquet: 'Parquet' } as const;
+
+/** @throws UsageError with the engine's message where it does not accept the query. */
+export async function runSql(addresses: ServiceAddresses, query: string, format: SqlFormat): Promise<Buffer> {
+  const client = clickHouseClient(addresses);
+  try {
+    const text = query.trim().replace(/;\s*$/, '');
+    const { stream } = await client.exec({
+      query: `${text}\nFORMAT ${ENGINE_FORMAT[format]}`,
+      clickhouse_settings: { readonly: '1' },
+    });
+    const parts: Buffer[] = [];
+    for await (const part of stream as AsyncIterable<Buffer>) parts.push(Buffer.from(part));
+    const bytes = Buffer.concat(parts);
+    if (format !== 'json') return bytes;
+    const lines = bytes.toString('utf8').split('\n').filter((line) => line !== '');
+    return Buffer.from(`[${lines.join(',\n')}]\n`);
+  } catch (error) {
+    if (error instanceof ClickHouseError) throw new UsageError(`the query is refused: ${error.message.trim()}`);
+    throw error;
+  } finally {
+    await client.close();
+  }
+}
+
+const folder = (): string => path.join(repositoryRoot(), 'infra', 'clickhouse', 'queries');
+
+/** Names and the questions they answer. */
+export async function savedQueries(): Promise<{ name: string; question: string }[]> {
+  const files = (await readdir(folder())).filter((file) => file.endsWith('.sql')).sort();
+  return Promise.all(
+    files.map(async (file) => ({
+      name: file.slice(0, -'.sql'.length),
+      question: /^--\s*(.*)$/m.exec(await readFile(path.join(folder(), file), 'utf8'))?.[1] ?? '',
+    })),
+  );
+}
+
+export async function savedQuery(name: string): Promise<string> {
+  const known = (await savedQueries()).map((query) => query.name);
+  if (!known.includes(name)) {
+    const near = nearest(name, known);
+    throw new UsageError(
+      `--saved is ${JSON.stringify(name)}${near === undefined ? '' : `; did you mean ${near}?`} Accepted are ${known.join(', ')}`,
+    );
+  }
+  return readFile(path.join(folder(), `${name}.sql`), 'utf8');
+}
+
+/** True once everything that is in the log now is in the tables; false when that takes longer than the timeout. */
+export async function waitUntilProjected(
+  addresses: ServiceAddresses,
+  options: { readonly timeoutMs: number },
+): Promise<boolean> {
+  const reader = new RangeReader(addresses.kafkaBrokers);
+  const client = clickHouseClient(addresses);
+  try {
+    const ends = await reader.ends(eventTopics());
+    for (let waited = 0; waited <= options.timeoutMs; waited += 200) {
+      const stored = await storedOffsets(client);
+      const behind = [...ends].some(([topic, offsets]) =>
+        offsets.some((end, partition) => (stored.get(`${topic}/${partition}`) ?? 0n) < end),
+      );
+      if (!behind) return true;
+      await sleep(200);
+    }
+    return false;
+  } finally {
+    await reader.close();
+    await client.close();
+  }
+}
