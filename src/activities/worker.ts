@@ -34,6 +34,8 @@ export interface WorkerOptions {
   /** Ends the worker gracefully. */
   readonly signal: AbortSignal;
   readonly onReady: () => void;
+  /** Something went wrong that is tried again. */
+  readonly onError: (error: Error) => void;
 }
 
 export function parseRoles(text: string): WorkerRole[] {
@@ -49,13 +51,16 @@ export function parseRoles(text: string): WorkerRole[] {
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const { addresses, codeVersion, signal } = options;
   const temporalRoles = options.roles.filter((role) => role !== 'sink');
+  const onlySink = temporalRoles.length === 0;
   const sink = options.roles.includes('sink')
-    ? runSink({ addresses, signal, onProgress: () => undefined })
+    ? runSink({
+        addresses,
+        signal,
+        onError: options.onError,
+        ...(onlySink ? { onReady: options.onReady } : {}),
+      })
     : Promise.resolve();
-  if (temporalRoles.length === 0) {
-    options.onReady();
-    return sink;
-  }
+  if (onlySink) return sink;
 
   Runtime.install({ logger: new DefaultLogger('WARN') });
   const connection = await NativeConnection.connect({ address: addresses.temporalAddress });

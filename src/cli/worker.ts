@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { parseRoles, ROLES, runWorker } from '../activities/worker.js';
 import { openSession, codeVersion } from './session.js';
-import { say } from './output.js';
+import { say, tell } from './output.js';
 
 export function addWorkerCommand(program: Command): void {
   program
@@ -26,6 +26,7 @@ export function addWorkerCommand(program: Command): void {
         unsafeNoIsolation: options.unsafeNoIsolation ?? false,
         signal: stop.signal,
         onReady: () => say('worker ready'),
+        onError: (error) => tell(`${error.name}: ${error.message}; trying again`),
       });
       // Native parts keep handles of their own; everything that matters is closed by now.
       process.exit(0);

@@ -106,11 +106,6 @@ export class IsolatedInterpreter {
     clearTimeout(kill);
   }
 
-  /** Ends the process at once. */
-  kill(): void {
-    this.process.kill('SIGKILL');
-  }
-
   private expect(patienceMs: number): Promise<Reply> {
     return new Promise<Reply>((resolve, reject) => {
       if (this.lost !== undefined) {

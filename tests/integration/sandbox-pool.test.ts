@@ -1,12 +1,12 @@
 /** The pool under murder: workers die, node dies, memory stays, JSON lines hold. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { build } from 'esbuild';
-import { mkdtemp, cp, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
@@ -36,6 +36,27 @@ function descendants(root: number): readonly number[] {
   const found = [root];
   for (const ancestor of found) for (const [pid, parent] of parents) if (parent === ancestor) found.push(pid);
   return found.slice(1);
+}
+
+/** A program over the sandbox as one file, for a node process of its own. */
+async function withBundle(main: string, use: (script: string) => Promise<void> | void): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'sandbox-test-'));
+  const script = path.join(folder, 'main.mjs');
+  try {
+    await chmod(folder, 0o755);
+    await build({
+      entryPoints: [path.join(SOURCE, 'index.ts')],
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: path.join(folder, 'sandbox.mjs'),
+    });
+    await cp(path.join(SOURCE, 'harness'), path.join(folder, 'harness'), { recursive: true });
+    await writeFile(script, `import { createSandbox } from './sandbox.mjs';\n${main}`);
+    await use(script);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 function alive(pid: number): boolean {
@@ -146,36 +167,41 @@ describe.skipIf(!isolation.ok)('the pool', () => {
     await expect(busy).rejects.toThrow();
     await until(() => !pids.some(alive));
 
-    const folder = await mkdtemp(path.join(tmpdir(), 'sandbox-test-'));
-    try {
-      await build({
-        entryPoints: [path.join(SOURCE, 'index.ts')],
-        bundle: true,
-        platform: 'node',
-        format: 'esm',
-        outfile: path.join(folder, 'sandbox.mjs'),
-      });
-      await cp(path.join(SOURCE, 'harness'), path.join(folder, 'harness'), { recursive: true });
-      await writeFile(
-        path.join(folder, 'main.mjs'),
-        `import { createSandbox } from './sandbox.mjs';
-        const sandbox = await createSandbox({ workers: 2 });
-        void sandbox.run({ id: 'x', code: 'def f(a):\\n while True: pass', inputs: ['1', '2'], class: 'strict', limits: { cpuMs: 60000 } });
-        console.log('running');
-        setInterval(() => undefined, 1000);`,
-      );
-      const node = spawn(process.execPath, [path.join(folder, 'main.mjs')], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      await once(node.stdout, 'data');
-      // bubblewrap, its init, supervisor, zygote, child: of two workers
-      await until(() => descendants(node.pid ?? 0).length >= 8);
-      const orphans = descendants(node.pid ?? 0);
-      node.kill('SIGKILL');
-      await until(() => !orphans.some(alive));
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    await withBundle(
+      `const sandbox = await createSandbox({ workers: 2 });
+      void sandbox.run({ id: 'x', code: 'def f(a):\\n while True: pass', inputs: ['1', '2'], class: 'strict', limits: { cpuMs: 60000 } });
+      console.log('running');
+      setInterval(() => undefined, 1000);`,
+      async (script) => {
+        const node = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+        await once(node.stdout, 'data');
+        // bubblewrap, its init, supervisor, zygote, child: of two workers
+        await until(() => descendants(node.pid ?? 0).length >= 8);
+        const orphans = descendants(node.pid ?? 0);
+        node.kill('SIGKILL');
+        await until(() => !orphans.some(alive));
+      },
+    );
+  });
+
+  const asNobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath];
+  const canSwitch = process.getuid?.() === 0 && spawnSync('setpriv', [...asNobody, '-e', '0']).status === 0;
+  if (!canSwitch)
+    console.warn(
+      'the run as an ordinary user is skipped: it needs root, setpriv and a node that all may run',
+    );
+  it.skipIf(!canSwitch)('holds for an ordinary user as for root', async () => {
+    await withBundle(
+      `const sandbox = await createSandbox();
+      const code = 'import os\\ndef f(a):\\n if a: os.fork()\\n return os.getuid()';
+      const { outcomes } = await sandbox.run({ id: 'x', code, inputs: ['0', '1'] });
+      console.log(JSON.stringify([process.getuid(), outcomes.map((o) => o.text ?? o.error), sandbox.interpreter.isolation]));
+      await sandbox.close();`,
+      (script) => {
+        const { stdout, stderr } = spawnSync('setpriv', [...asNobody, script], { encoding: 'utf8' });
+        expect([stdout.trim(), stderr]).toEqual(['[65534,["65534","PermissionError"],"isolated"]', '']);
+      },
+    );
   });
 
   it('reads and writes JSON lines in order, reports broken ones, and survives what hostile lines hold', async () => {

@@ -1,4 +1,4 @@
 -- Where does the time of an iteration go, in seconds?
-SELECT run_id, step.1 AS step, round(avg(step.2) / 1000, 2) AS mean_s, round(max(step.2) / 1000, 2) AS max_s, count() AS iterations
-FROM iterations ARRAY JOIN JSONExtractKeysAndValues(durations_json, 'Float64') AS step
+SELECT run_id, timed.1 AS step, round(avg(timed.2) / 1000, 2) AS mean_s, round(max(timed.2) / 1000, 2) AS max_s, count() AS iterations
+FROM iterations ARRAY JOIN JSONExtractKeysAndValues(durations_json, 'Float64') AS timed
 GROUP BY run_id, step ORDER BY run_id, mean_s DESC

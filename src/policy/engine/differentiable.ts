@@ -4,7 +4,7 @@
  * which keeps the graph small.
  */
 import type { Tensor } from './graph.js';
-import type { Operations } from './operations.js';
+import type { Operations, Shape } from './operations.js';
 
 interface Recorded {
   readonly output: Tensor;
@@ -13,6 +13,9 @@ interface Recorded {
 }
 
 export const NORM_EPSILON = 1e-6;
+
+/** Up to here a product with one-hot rows sums faster than the segment kernel, which has one thread a segment. */
+const ONE_HOT_ROWS = 512;
 
 export class Tape {
   readonly #o: Operations;
@@ -124,7 +127,8 @@ export class Tape {
     });
   }
 
-  reshape(x: Tensor, shape: readonly number[], back: readonly number[]): Tensor {
+  /** @param back the shape before. */
+  reshape(x: Tensor, shape: Shape, back: Shape): Tensor {
     return this.#record(this.#o.reshape(x, shape), (g) => [[x, this.#o.reshape(g, back)]]);
   }
 
@@ -148,9 +152,27 @@ export class Tape {
     return outputs;
   }
 
-  /** Rows of `table` by index; `rows` is the number of rows of the table, as a symbol. */
-  gather(table: Tensor, indices: Tensor, rows: Tensor): Tensor {
-    return this.#record(this.#o.gather(table, indices), (g) => [[table, this.#o.segmentSum(g, indices, rows)]]);
+  /** Rows of `table` [rows, d] by index. The gradient sums rows that were taken more than once. */
+  embedding(table: Tensor, indices: Tensor, rows: number): Tensor {
+    const o = this.#o;
+    return this.#record(o.gather(table, indices), (g) => [
+      [
+        table,
+        rows <= ONE_HOT_ROWS
+          ? o.matMul(o.oneHot(indices, rows), g, true, false)
+          : o.segmentSum(g, indices, o.graph.int(rows)),
+      ],
+    ]);
+  }
+
+  /**
+   * Distinct rows of x [m, d].
+   * @param inverse [m]: where each row of x stands in the result; the result's length where it does not.
+   */
+  pick(x: Tensor, indices: Tensor, inverse: Tensor, d: number): Tensor {
+    const o = this.#o;
+    const nothing = o.graph.constant(new Float32Array(d), [1, d]);
+    return this.#record(o.gather(x, indices), (g) => [[x, o.gather(o.concat([g, nothing], 0), inverse)]]);
   }
 
   /** Gradients of `wrt`, given the gradient of one output. */
@@ -181,5 +203,5 @@ export interface Rotation {
   readonly cos: Tensor;
   readonly sin: Tensor;
   /** Shape of what is rotated; one size may be -1. */
-  readonly shape: readonly number[];
+  readonly shape: Shape;
 }

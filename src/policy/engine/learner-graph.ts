@@ -14,20 +14,33 @@
  */
 import type { ModelSpec } from '../port.js';
 import { Tape } from './differentiable.js';
+import { grammarTables } from './grammar-states.js';
 import { Graph, type Tensor } from './graph.js';
 import type { Native, NativeTensor, Program } from './native.js';
 import { Operations } from './operations.js';
 import { parameterShapes } from './parameters.js';
 import { logitsOf, MASKED, parameterPlaceholders, sequenceForward } from './transformer.js';
 
-/** Sums over the microbatch's tokens, by row statistics that the caller adds up. */
-export const STATISTICS = ['loss', 'entropy', 'approxKl', 'clipped', 'negativeLogLikelihood'] as const;
+/** What one microbatch adds: sums over its tokens. */
+export interface MicrobatchSums {
+  /** Weighted, entropy bonus included: the part of the minibatch's loss. */
+  readonly loss: number;
+  readonly approxKl: number;
+  /** Tokens whose clipped term is taken. */
+  readonly clipped: number;
+  /** By token, [n] each: entropy; the unweighted policy loss without bonus; log-probability. */
+  readonly entropy: Float32Array;
+  readonly tokenLoss: Float32Array;
+  readonly logProbs: Float32Array;
+}
 
 export interface MicrobatchTensors {
-  /** [b, s] */
+  /** [b, s]: rows without their last token, which is a target only */
   readonly tokens: NativeTensor;
   /** [n]: where in the flattened [b * s] the token before each completion token stands. */
   readonly positions: NativeTensor;
+  /** [b * s]: the other way round; n where no completion token follows. */
+  readonly inverse: NativeTensor;
   /** [n] each */
   readonly targets: NativeTensor;
   readonly states: NativeTensor;
@@ -41,26 +54,29 @@ export interface MicrobatchTensors {
 export class GradientProgram {
   readonly #program: Program;
 
-  /** @param length s, fixed in the graph. */
-  constructor(native: Native, spec: ModelSpec, length: number) {
+  constructor(native: Native, spec: ModelSpec) {
     const graph = new Graph();
     const o = new Operations(graph);
     const tape = new Tape(o);
     const parameters = parameterPlaceholders(graph, spec);
     const names = parameterShapes(spec).map(({ name }) => name);
     const earlier = names.map(() => graph.placeholder('float'));
-    const tokens = graph.placeholder('int');
-    const positions = graph.placeholder('int');
-    const targets = graph.placeholder('int');
-    const states = graph.placeholder('int');
-    const old = graph.placeholder('float');
-    const advantages = graph.placeholder('float');
-    const weights = graph.placeholder('float');
-    const settings = graph.placeholder('float');
+    const [tokens, positions, inverse, targets, states] = Array.from({ length: 5 }, () => graph.placeholder('int')) as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    const [old, advantages, weights, settings] = Array.from({ length: 4 }, () => graph.placeholder('float')) as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
 
-    const { hidden } = sequenceForward(o, tape, spec, parameters, tokens, length);
-    const rows = o.entry(o.shape(hidden), 0);
-    const logits = logitsOf(tape, parameters, tape.gather(hidden, positions, rows));
+    const { hidden } = sequenceForward(o, tape, spec, parameters, tokens);
+    const logits = logitsOf(tape, parameters, tape.pick(hidden, positions, inverse, spec.width));
 
     // [n, vocabulary]
     const logP = o.logSoftmax(maskedLogits(o, spec, logits, states));
@@ -68,14 +84,15 @@ export class GradientProgram {
     const hit = o.oneHot(targets, spec.vocabulary);
     // [n]
     const chosen = o.sum(o.mul(hit, logP), [1]);
-    const entropy = o.sub(graph.scalar(0), o.sum(o.mul(p, logP), [1]));
+    const zero = graph.scalar(0);
+    const one = graph.scalar(1);
+    const entropy = o.sub(zero, o.sum(o.mul(p, logP), [1]));
     const [low, high, coefficient, useRatio] = [0, 1, 2, 3].map((i) => o.entry(settings, i)) as [
       Tensor,
       Tensor,
       Tensor,
       Tensor,
     ];
-    const one = graph.scalar(1);
     const logRatio = o.mul(o.sub(chosen, old), useRatio);
     const ratio = o.exp(logRatio);
     const clippedRatio = o.minimum(o.maximum(ratio, o.sub(one, low)), o.add(one, high));
@@ -83,9 +100,8 @@ export class GradientProgram {
     const clipped = o.mul(advantages, clippedRatio);
     // max(-plain, -clipped): the clipped term is taken where it is the larger loss.
     const takesClipped = o.and(o.less(clipped, plain), o.greater(useRatio, graph.scalar(0.5)));
-    const objective = o.select(takesClipped, clipped, plain);
-    const zero = graph.scalar(0);
-    const g = o.mul(weights, o.select(takesClipped, o.mul(plain, zero), o.sub(zero, plain)));
+    const tokenLoss = o.sub(zero, o.select(takesClipped, clipped, plain));
+    const g = o.mul(weights, o.select(takesClipped, zero, o.sub(zero, plain)));
     const g1 = o.reshape(g, [-1, 1]);
     const w1 = o.reshape(o.mul(weights, coefficient), [-1, 1]);
     const h1 = o.reshape(entropy, [-1, 1]);
@@ -96,51 +112,46 @@ export class GradientProgram {
       gradient,
       names.map((name) => parameters.get(name) as Tensor),
     );
-    const statistics = o.stackVector([
-      o.sub(zero, o.sum(o.mul(weights, o.add(objective, o.mul(coefficient, entropy))), [0])),
-      o.sum(entropy, [0]),
+    const sums = o.stackVector([
+      o.sum(o.mul(weights, o.sub(tokenLoss, o.mul(coefficient, entropy))), [0]),
       o.sum(o.sub(o.sub(ratio, one), logRatio), [0]),
       o.sum(o.cast(takesClipped, 'float'), [0]),
-      o.sub(zero, o.sum(chosen, [0])),
     ]);
-    const tokenEntropy = o.identity(entropy);
     this.#program = native.compile(
       graph,
-      [...parameters.values(), ...earlier, tokens, positions, targets, states, old, advantages, weights, settings],
-      [...gradients.map((tensor, i) => o.add(tensor, earlier[i] as Tensor)), statistics, tokenEntropy, chosen],
+      [
+        ...parameters.values(),
+        ...earlier,
+        ...[tokens, positions, inverse, targets, states],
+        ...[old, advantages, weights, settings],
+      ],
+      [...gradients.map((tensor, i) => o.add(tensor, earlier[i] as Tensor)), sums, entropy, tokenLoss, chosen],
     );
   }
 
-  /**
-   * @returns the sum of `earlier` and this microbatch's gradients, its statistics (STATISTICS, sums over tokens except
-   * the weighted loss), and each token's entropy and log-probability. The caller deletes the gradients.
-   */
+  /** @returns the sum of `earlier` and this microbatch's gradients, which the caller deletes, and its sums. */
   run(
     native: Native,
     parameters: readonly NativeTensor[],
     earlier: readonly NativeTensor[],
     batch: MicrobatchTensors,
-  ): { gradients: NativeTensor[]; statistics: Float32Array; entropy: Float32Array; logProbs: Float32Array } {
+  ): { gradients: NativeTensor[]; sums: MicrobatchSums } {
     const outputs = this.#program.run([
       ...parameters,
       ...earlier,
-      batch.tokens,
-      batch.positions,
-      batch.targets,
-      batch.states,
-      batch.oldLogProbs,
-      batch.advantages,
-      batch.weights,
-      batch.settings,
+      ...[batch.tokens, batch.positions, batch.inverse, batch.targets, batch.states],
+      ...[batch.oldLogProbs, batch.advantages, batch.weights, batch.settings],
     ]);
-    const rest = outputs.splice(parameters.length) as [NativeTensor, NativeTensor, NativeTensor];
-    const [statistics, entropy, logProbs] = rest.map((tensor) => native.read(tensor) as Float32Array) as [
+    const rest = outputs.splice(parameters.length);
+    const [sums, entropy, tokenLoss, logProbs] = rest.map((tensor) => native.read(tensor) as Float32Array) as [
+      Float32Array,
       Float32Array,
       Float32Array,
       Float32Array,
     ];
     native.delete(...rest);
-    return { gradients: outputs, statistics, entropy, logProbs };
+    const [loss = 0, approxKl = 0, clipped = 0] = sums;
+    return { gradients: outputs, sums: { loss, approxKl, clipped, entropy, tokenLoss, logProbs } };
   }
 
   dispose(): void {
@@ -150,10 +161,8 @@ export class GradientProgram {
 
 /** Logits with everything masked that the grammar does not allow in each row's state. */
 export function maskedLogits(o: Operations, spec: ModelSpec, logits: Tensor, states: Tensor): Tensor {
-  if (spec.grammar === undefined) return logits;
-  const { states: count, vocabulary, allowed } = spec.grammar;
-  const bias = Float32Array.from(allowed, (bit) => (bit === 1 ? 0 : MASKED));
-  return o.add(logits, o.gather(o.graph.constant(bias, [count, vocabulary]), states));
+  const { bias, states: count } = grammarTables(spec, MASKED);
+  return o.add(logits, o.gather(o.graph.constant(bias, [count, spec.vocabulary]), states));
 }
 
 /**

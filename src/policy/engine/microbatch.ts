@@ -1,62 +1,96 @@
-/** Learner rows as the tensors of one microbatch: padded to a bucket of length, completion tokens picked out. */
+/** Learner rows as the tensors of microbatches: which rows go together, padded, completion tokens picked out. */
 import type { LearnRow, ModelSpec } from '../port.js';
+import { checkTokens, grammarStates } from './grammar-states.js';
 import type { MicrobatchTensors } from './learner-graph.js';
 import type { Native, NativeTensor } from './native.js';
 
-/** Lengths that graphs are built for: a row pays for at most the next multiple. */
-const LENGTH_STEP = 16;
+/** What a run of the gradient program costs beside its tokens, in tokens: measured on two cores. */
+const CALL_COST = 150;
 
-export function bucketLength(tokens: number, spec: ModelSpec): number {
-  const bucket = Math.min(Math.ceil(tokens / LENGTH_STEP) * LENGTH_STEP, spec.context);
-  if (tokens > bucket) throw new RangeError(`a row has ${tokens} tokens; accepted are at most context, ${spec.context}`);
-  return bucket;
-}
-
-/** The grammar's state before each completion token. @throws RangeError for a token that the grammar does not allow. */
-export function grammarStates(spec: ModelSpec, row: Pick<LearnRow, 'id' | 'grammar' | 'completion'>): Int32Array {
-  const states = new Int32Array(row.completion.length);
-  if (spec.grammar === undefined) return states;
-  const { grammar } = spec;
-  let state = startState(spec, row.grammar, row.id);
-  row.completion.forEach((token, i) => {
-    states[i] = state;
-    if (grammar.allowed[state * grammar.vocabulary + token] !== 1)
-      throw new RangeError(`row ${row.id}: token ${token} at place ${i} is not allowed by the grammar ${row.grammar ?? ''}`);
-    state = grammar.next[state * grammar.vocabulary + token] ?? 0;
+/**
+ * Cuts rows into microbatches of at most `maxRows`, rows of like length together, such that padding and calls cost least.
+ *
+ * With lengths in falling order a microbatch costs CALL_COST + rows * its first length; the best cuts come from dynamic
+ * programming over the distinct lengths. A microbatch of more than `maxRows` rows is cut again.
+ *
+ * @returns indices into `lengths`, by microbatch.
+ */
+export function planMicrobatches(lengths: readonly number[], maxRows: number): number[][] {
+  if (!Number.isInteger(maxRows) || maxRows < 1)
+    throw new RangeError(`microbatchRows is ${maxRows}; accepted are integers from 1`);
+  const order = lengths.map((_, index) => index).sort((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0) || a - b);
+  // starts[i]: where the i-th longest distinct length begins in `order`.
+  const starts: number[] = [];
+  order.forEach((row, at) => {
+    if (at === 0 || lengths[row] !== lengths[order[at - 1] ?? 0]) starts.push(at);
   });
-  return states;
+  const count = starts.length;
+  starts.push(order.length);
+  const best = new Array<number>(count + 1).fill(Number.POSITIVE_INFINITY);
+  const from = new Array<number>(count + 1).fill(0);
+  best[0] = 0;
+  for (let end = 1; end <= count; end++)
+    for (let begin = 0; begin < end; begin++) {
+      const rows = (starts[end] ?? 0) - (starts[begin] ?? 0);
+      const length = lengths[order[starts[begin] ?? 0] ?? 0] ?? 0;
+      const cost = (best[begin] ?? 0) + Math.ceil(rows / maxRows) * CALL_COST + rows * length;
+      if (cost < (best[end] ?? 0)) {
+        best[end] = cost;
+        from[end] = begin;
+      }
+    }
+  const microbatches: number[][] = [];
+  for (let end = count; end > 0; end = from[end] ?? 0) {
+    const rows = order.slice(starts[from[end] ?? 0], starts[end]);
+    for (let at = 0; at < rows.length; at += maxRows) microbatches.push(rows.slice(at, at + maxRows));
+  }
+  return microbatches;
 }
 
-export function startState(spec: ModelSpec, name: string | undefined, id: string): number {
-  if (spec.grammar === undefined) return 0;
-  const state = name === undefined ? undefined : spec.grammar.start[name];
-  if (state === undefined)
+/** @throws RangeError for a row that the model cannot take, with its id. */
+export function checkRow(spec: ModelSpec, row: LearnRow, needsLogProbs: boolean): void {
+  if (row.prompt.length === 0) throw new RangeError(`prompt of row ${row.id} is empty; at least one token is needed`);
+  if (row.completion.length === 0)
+    throw new RangeError(`completion of row ${row.id} is empty; at least one token is needed`);
+  const length = row.prompt.length + row.completion.length;
+  if (length > spec.context)
+    throw new RangeError(`row ${row.id} has ${length} tokens; accepted are at most context, ${spec.context}`);
+  if (needsLogProbs && row.logProbs.length !== row.completion.length)
     throw new RangeError(
-      `grammar of ${id} is ${JSON.stringify(name)}; accepted are ${Object.keys(spec.grammar.start).join(', ')}`,
+      `row ${row.id} has ${row.logProbs.length} logProbs; accepted is one a completion token, ${row.completion.length}`,
     );
-  return state;
+  if (!Number.isFinite(row.advantage))
+    throw new RangeError(`advantage of row ${row.id} is ${row.advantage}; accepted are finite numbers`);
+  checkTokens(spec, row.prompt, `row ${row.id}`);
+  checkTokens(spec, row.completion, `row ${row.id}`);
 }
+
+/** Tokens that a row puts through the model: its last one is a target only. */
+export const inputLength = (row: LearnRow): number => row.prompt.length + row.completion.length - 1;
 
 /** @param weights the loss weight of each of a row's completion tokens. */
-export function microbatch(
+export function microbatchTensors(
   native: Native,
   spec: ModelSpec,
   rows: readonly LearnRow[],
   weights: readonly number[],
-  length: number,
   settings: NativeTensor,
 ): MicrobatchTensors {
   const n = rows.reduce((sum, row) => sum + row.completion.length, 0);
+  const length = Math.max(...rows.map(inputLength));
   const tokens = new Int32Array(rows.length * length).fill(spec.padToken);
+  const inverse = new Int32Array(rows.length * length).fill(n);
   const [positions, targets, states] = [new Int32Array(n), new Int32Array(n), new Int32Array(n)];
   const [old, advantages, weight] = [new Float32Array(n), new Float32Array(n), new Float32Array(n)];
   let at = 0;
   rows.forEach((row, r) => {
     tokens.set(row.prompt, r * length);
-    tokens.set(row.completion, r * length + row.prompt.length);
+    tokens.set(row.completion.slice(0, -1), r * length + row.prompt.length);
     states.set(grammarStates(spec, row), at);
     row.completion.forEach((token, i) => {
-      positions[at] = r * length + row.prompt.length + i - 1;
+      const position = r * length + row.prompt.length + i - 1;
+      positions[at] = position;
+      inverse[position] = at;
       targets[at] = token;
       old[at] = row.logProbs[i] ?? 0;
       advantages[at] = row.advantage;
@@ -67,6 +101,7 @@ export function microbatch(
   return {
     tokens: native.create(tokens, [rows.length, length]),
     positions: native.create(positions, [n]),
+    inverse: native.create(inverse, [rows.length * length]),
     targets: native.create(targets, [n]),
     states: native.create(states, [n]),
     oldLogProbs: native.create(old, [n]),

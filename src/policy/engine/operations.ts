@@ -1,6 +1,9 @@
 /** TensorFlow operations on graph symbols, with the attributes that each needs. Shapes stand in the callers' comments. */
 import type { DType, Graph, Tensor } from './graph.js';
 
+/** Sizes along the axes. */
+export type Shape = readonly (number | Tensor)[];
+
 const numeric = (x: Tensor): { readonly T: { readonly type: DType } } => ({ T: { type: x.dtype } });
 
 export class Operations {
@@ -74,9 +77,27 @@ export class Operations {
     );
   }
 
-  /** One size may be -1. */
-  reshape(x: Tensor, shape: readonly number[]): Tensor {
-    return this.graph.op1('Reshape', [x, this.graph.ints(shape)], { ...numeric(x), Tshape: { type: 'int' } }, x.dtype);
+  /** One size may be -1; sizes that are known only when the graph runs are scalar symbols. */
+  reshape(x: Tensor, shape: Shape): Tensor {
+    return this.graph.op1('Reshape', [x, this.sizes(shape)], { ...numeric(x), Tshape: { type: 'int' } }, x.dtype);
+  }
+
+  /** A shape as an int vector. */
+  sizes(shape: Shape): Tensor {
+    const numbers = shape.filter((size) => typeof size === 'number');
+    return numbers.length === shape.length
+      ? this.graph.ints(numbers)
+      : this.stackVector(shape.map((size) => (typeof size === 'number' ? this.graph.int(size) : size)));
+  }
+
+  /** 0, 1, ..., count - 1 */
+  range(count: Tensor): Tensor {
+    return this.graph.op1('Range', [this.graph.int(0), count, this.graph.int(1)], { Tidx: { type: 'int' } }, 'int');
+  }
+
+  /** Size of one axis, as a scalar symbol. */
+  size(x: Tensor, axis: number): Tensor {
+    return this.entry(this.shape(x), axis);
   }
 
   transpose(x: Tensor, permutation: readonly number[]): Tensor {

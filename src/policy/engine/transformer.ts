@@ -55,8 +55,8 @@ export interface SequenceForward {
 }
 
 /**
- * @param tokens [b, s], left-aligned; what is padded on the right is seen by no real token.
- * @param length s, fixed in the graph; b is free.
+ * @param tokens [b, s], left-aligned; what is padded on the right is seen by no real token. Both sizes are free, s up to
+ * the spec's context.
  */
 export function sequenceForward(
   o: Operations,
@@ -64,33 +64,34 @@ export function sequenceForward(
   spec: ModelSpec,
   parameters: Parameters,
   tokens: Tensor,
-  length: number,
 ): SequenceForward {
-  const { width: d, heads, layers } = spec;
+  const { width: d, heads, layers, context } = spec;
   const w = d / heads;
-  const s = length;
-  const tables = rotaryTables(spec, s);
+  const s = o.size(tokens, 1);
+  const places = o.range(s);
+  const tables = rotaryTables(spec, context);
+  const table = (values: Float32Array): Tensor =>
+    o.reshape(o.gather(o.graph.constant(values, [context, w]), places), [-1, 1, w]);
   const rotation: Rotation = {
     headWidth: w,
     permutation: rotaryPermutation(o.graph, spec),
-    cos: o.graph.constant(tables.cos, [s, 1, w]),
-    sin: o.graph.constant(tables.sin, [s, 1, w]),
+    cos: table(tables.cos),
+    sin: table(tables.sin),
     shape: [-1, s, heads, w],
   };
-  const causal = new Float32Array(s * s);
-  for (let i = 0; i < s; i++) for (let j = i + 1; j < s; j++) causal[i * s + j] = MASKED;
-  const mask = o.graph.constant(causal, [s, s]);
+  // [s, s]: nobody sees what comes later.
+  const mask = o.select(
+    o.greater(o.reshape(places, [1, -1]), o.reshape(places, [-1, 1])),
+    o.graph.scalar(MASKED),
+    o.graph.scalar(0),
+  );
 
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
   const heads4 = (x: Tensor): Tensor => tape.reshape(x, [-1, s, heads, w], [-1, d]);
   const byHead = (x: Tensor): Tensor => tape.transpose(x, [0, 2, 1, 3]);
   // [b * s, d]
-  let x = tape.gather(
-    parameter(parameters, 'embedding'),
-    o.reshape(tokens, [-1]),
-    o.graph.int(spec.vocabulary),
-  );
+  let x = tape.embedding(parameter(parameters, 'embedding'), o.reshape(tokens, [-1]), spec.vocabulary);
   for (let layer = 0; layer < layers; layer++) {
     const p = (name: string): Tensor => parameter(parameters, `layer${layer}.${name}`);
     const qkv = tape.matMul(tape.rmsNorm(x, p('norm1')), p('qkv'));

@@ -42,6 +42,7 @@ def serve(control, filter_bytes):
     buffer = ctypes.create_string_buffer(filter_bytes, len(filter_bytes))
     program = Program(len(filter_bytes) // 8, ctypes.addressof(buffer))
     prctl = libc.prctl
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     gc.collect()
     gc.freeze()
     while True:
