@@ -6,7 +6,17 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
@@ -19,7 +29,8 @@ const WHEEL = {
   sha256: '810c75d7149d2da0cb2092187817b0dcabb80728ca9f9cf3a61f3f42fadd1298',
 };
 // Google's C archive is published for 2.18.0, the same interface.
-const ARCHIVE = 'https://storage.googleapis.com/tensorflow/versions/2.18.0/libtensorflow-cpu-linux-x86_64.tar.gz';
+const ARCHIVE =
+  'https://storage.googleapis.com/tensorflow/versions/2.18.0/libtensorflow-cpu-linux-x86_64.tar.gz';
 
 /** What is missing, and the one command that mends it. */
 export class TensorflowSetupError extends Error {
@@ -32,7 +43,8 @@ export class TensorflowSetupError extends Error {
  */
 export async function ensureTensorflow({ root, cacheDir, log = () => undefined }) {
   const packageDir = path.join(root, 'node_modules', '@tensorflow', 'tfjs-node-gpu');
-  if (!existsSync(packageDir)) throw new TensorflowSetupError('the package @tensorflow/tfjs-node-gpu is not installed: npm ci');
+  if (!existsSync(packageDir))
+    throw new TensorflowSetupError('the package @tensorflow/tfjs-node-gpu is not installed: npm ci');
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new TensorflowSetupError(
       `platform is ${process.platform}-${process.arch}; accepted is linux-x64 (elsewhere: docker compose -f infra/docker-compose.yml up)`,
@@ -46,7 +58,8 @@ export async function ensureTensorflow({ root, cacheDir, log = () => undefined }
   const addon = await ensureAddon(packageDir, library, root, cacheDir, log);
   installed ||= addon.built;
   installed = (await link(path.join(library, 'lib'), path.join(packageDir, 'deps', 'lib'))) || installed;
-  installed = (await link(path.join(library, 'include'), path.join(packageDir, 'deps', 'include'))) || installed;
+  installed =
+    (await link(path.join(library, 'include'), path.join(packageDir, 'deps', 'include'))) || installed;
   const napi = path.join(packageDir, 'lib', 'napi-v8');
   await mkdir(napi, { recursive: true });
   installed = (await link(addon.file, path.join(napi, 'tfjs_binding.node'))) || installed;
@@ -81,7 +94,23 @@ async function fromWheel(work, staged, log) {
   log(`downloading ${WHEEL.requirement} (230 MB)`);
   await run(
     python,
-    ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--python-version', '3.11', '--platform', 'manylinux_2_17_x86_64', '--platform', 'manylinux2014_x86_64', WHEEL.requirement, '-d', work],
+    [
+      '-m',
+      'pip',
+      'download',
+      '--quiet',
+      '--no-deps',
+      '--only-binary=:all:',
+      '--python-version',
+      '3.11',
+      '--platform',
+      'manylinux_2_17_x86_64',
+      '--platform',
+      'manylinux2014_x86_64',
+      WHEEL.requirement,
+      '-d',
+      work,
+    ],
     { maxBuffer: 1 << 24 },
   );
   const wheel = (await readdir(work)).find((file) => file.endsWith('.whl'));
@@ -89,7 +118,9 @@ async function fromWheel(work, staged, log) {
   const file = path.join(work, wheel);
   const digest = await sha256(file);
   if (digest !== WHEEL.sha256)
-    throw new TensorflowSetupError(`${wheel} has SHA-256 ${digest}; accepted is ${WHEEL.sha256}. Nothing was installed.`);
+    throw new TensorflowSetupError(
+      `${wheel} has SHA-256 ${digest}; accepted is ${WHEEL.sha256}. Nothing was installed.`,
+    );
   log('unpacking the library');
   await run(python, ['-c', UNPACK, file, staged], { maxBuffer: 1 << 24 });
   for (const [name, target] of [
@@ -139,7 +170,8 @@ async function ensureAddon(packageDir, library, root, cacheDir, log) {
   const file = path.join(cacheDir, 'tfjs-binding', `${hash.digest('hex').slice(0, 16)}.node`);
   if (existsSync(file)) return { file, built: false };
   const compiler = await firstThatRuns(['g++', 'c++', 'clang++']);
-  if (compiler === undefined) throw new TensorflowSetupError('a C++ compiler is missing: apt-get install -y g++');
+  if (compiler === undefined)
+    throw new TensorflowSetupError('a C++ compiler is missing: apt-get install -y g++');
   log('compiling the TensorFlow.js addon');
   await mkdir(path.dirname(file), { recursive: true });
   const temporary = `${file}.${process.pid}.tmp`;
@@ -147,16 +179,31 @@ async function ensureAddon(packageDir, library, root, cacheDir, log) {
     await run(
       compiler,
       [
-        '-O2', '-std=c++17', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tfjs_binding', '-w',
-        `-I${packageDir}`, `-I${path.join(library, 'include')}`, `-I${path.join(root, 'node_modules', 'node-api-headers', 'include')}`,
-        path.join(sources, 'tfjs_backend.cc'), path.join(sources, 'tfjs_binding.cc'),
-        `-L${path.join(library, 'lib')}`, '-ltensorflow', '-ltensorflow_framework', `-Wl,-rpath,${path.join(library, 'lib')}`,
-        '-o', temporary,
+        '-O2',
+        '-std=c++17',
+        '-fPIC',
+        '-shared',
+        '-DNAPI_VERSION=8',
+        '-DNODE_GYP_MODULE_NAME=tfjs_binding',
+        '-w',
+        `-I${packageDir}`,
+        `-I${path.join(library, 'include')}`,
+        `-I${path.join(root, 'node_modules', 'node-api-headers', 'include')}`,
+        path.join(sources, 'tfjs_backend.cc'),
+        path.join(sources, 'tfjs_binding.cc'),
+        `-L${path.join(library, 'lib')}`,
+        '-ltensorflow',
+        '-ltensorflow_framework',
+        `-Wl,-rpath,${path.join(library, 'lib')}`,
+        '-o',
+        temporary,
       ],
       { maxBuffer: 1 << 24 },
     );
   } catch (error) {
-    throw new TensorflowSetupError(`the TensorFlow.js addon does not compile with ${compiler}: ${String(error.stderr ?? error).slice(0, 2000)}`);
+    throw new TensorflowSetupError(
+      `the TensorFlow.js addon does not compile with ${compiler}: ${String(error.stderr ?? error).slice(0, 2000)}`,
+    );
   }
   await rename(temporary, file);
   return { file, built: true };
@@ -190,4 +237,8 @@ async function sha256(file) {
   return hash.digest('hex');
 }
 
-const firstLine = (error) => String(error?.stderr || error?.message || error).trim().split('\n').at(-1);
+const firstLine = (error) =>
+  String(error?.stderr || error?.message || error)
+    .trim()
+    .split('\n')
+    .at(-1);

@@ -3,7 +3,7 @@
  * written last, the folder moved into place whole. Half a checkpoint does not exist.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { decodeSafetensors, encodeSafetensors, type NamedTensor } from '../policy/safetensors.js';
 import type { CheckpointRef, ModelSpec } from '../policy/port.js';
@@ -33,13 +33,26 @@ interface Manifest {
 }
 
 const MANIFEST = 'manifest.json';
+const UNFINISHED = '.tmp';
 const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
 
-/** @param provenance a digest of everything the checkpoint is a function of. */
-export async function saveCheckpoint(checkpoint: Checkpoint, folder: string, provenance: string): Promise<CheckpointRef> {
-  const beside = `${folder}.${process.pid}.tmp`;
-  await rm(beside, { recursive: true, force: true });
-  await mkdir(beside, { recursive: true });
+/**
+ * Writes beside the folder, then moves into place. What stood there (the same step from other inputs, or damaged) is
+ * replaced; what earlier writers left unfinished is removed.
+ * @param provenance a digest of everything the checkpoint is a function of.
+ */
+export async function saveCheckpoint(
+  checkpoint: Checkpoint,
+  folder: string,
+  provenance: string,
+): Promise<CheckpointRef> {
+  const beside = `${folder}.${process.pid}${UNFINISHED}`;
+  const parent = path.dirname(folder);
+  await mkdir(parent, { recursive: true });
+  for (const name of await readdir(parent))
+    if (name.startsWith(`${path.basename(folder)}.`) && name.endsWith(UNFINISHED))
+      await rm(path.join(parent, name), { recursive: true, force: true });
+  await mkdir(beside);
   const { grammar, ...plain } = checkpoint.spec;
   const spec = {
     ...plain,
@@ -62,7 +75,13 @@ export async function saveCheckpoint(checkpoint: Checkpoint, folder: string, pro
     await writeFile(path.join(beside, name), bytes, { flush: true });
     files[name] = { sha256: sha256(bytes), bytes: bytes.length };
   }
-  const manifest: Manifest = { format: 1, version: checkpoint.version, steps: checkpoint.steps, provenance, files };
+  const manifest: Manifest = {
+    format: 1,
+    version: checkpoint.version,
+    steps: checkpoint.steps,
+    provenance,
+    files,
+  };
   const text = JSON.stringify(manifest, null, 2);
   await writeFile(path.join(beside, MANIFEST), text, { flush: true });
   await rm(folder, { recursive: true, force: true });
@@ -112,7 +131,8 @@ export async function loadCheckpoint(ref: CheckpointRef): Promise<Checkpoint> {
   }
   const content = (name: string): Buffer => {
     const bytes = contents.get(name);
-    if (bytes === undefined) throw new CorruptCheckpointError(`checkpoint ${ref.version}: the manifest names no ${name}`);
+    if (bytes === undefined)
+      throw new CorruptCheckpointError(`checkpoint ${ref.version}: the manifest names no ${name}`);
     return bytes;
   };
   const optimiser = decodeSafetensors(content('optimizer.safetensors'), 'optimizer.safetensors');
@@ -137,7 +157,13 @@ export async function loadCheckpoint(ref: CheckpointRef): Promise<Checkpoint> {
 
 function decodeSpec(text: string): ModelSpec {
   const { grammar, ...plain } = JSON.parse(text) as ModelSpec & {
-    grammar?: { vocabulary: number; states: number; allowed: number[]; next: number[]; start: Record<string, number> };
+    grammar?: {
+      vocabulary: number;
+      states: number;
+      allowed: number[];
+      next: number[];
+      start: Record<string, number>;
+    };
   };
   if (grammar === undefined) return plain;
   return {

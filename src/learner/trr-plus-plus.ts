@@ -16,7 +16,9 @@ export interface GroupBaseline {
   readonly std: number;
 }
 
-export function taskRelativeAdvantages(rows: readonly { readonly group: string; readonly reward: number }[]): {
+export function taskRelativeAdvantages(
+  rows: readonly { readonly group: string; readonly reward: number }[],
+): {
   advantages: number[];
   baselines: GroupBaseline[];
 } {

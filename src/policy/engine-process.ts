@@ -38,6 +38,9 @@ process.on('message', (request: EngineRequest) => {
       break;
   }
 });
+// A Ctrl-C in the terminal reaches the whole group: the owner decides, and lets the call at hand end first.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
 // The owner is gone, however it went.
 process.on('disconnect', () => process.exit(0));
 
@@ -72,13 +75,22 @@ function carryOut(
   }
 }
 
+/** Batches as the owner sends them: one is on its way while one is worked on. */
 async function* incoming(id: number): AsyncGenerator<readonly LearnRow[]> {
-  for (;;) {
+  const ask = (): Promise<readonly LearnRow[] | null> => {
     const next = new Promise<readonly LearnRow[] | null>((resolve) => batches.set(id, resolve));
     send({ type: 'want-batch', id });
-    const rows = await next;
+    return next;
+  };
+  try {
+    let next = ask();
+    for (;;) {
+      const rows = await next;
+      if (rows === null) return;
+      next = ask();
+      yield rows;
+    }
+  } finally {
     batches.delete(id);
-    if (rows === null) return;
-    yield rows;
   }
 }

@@ -3,7 +3,11 @@ import type { BackendInfo, CheckpointRef, LearnConfig, LearnRow, ModelSpec, Samp
 
 export type EngineCall =
   | { readonly kind: 'initialise'; readonly spec: ModelSpec; readonly seed: number; readonly folder: string }
-  | { readonly kind: 'sample'; readonly checkpoint: CheckpointRef; readonly requests: readonly SampleRequest[] }
+  | {
+      readonly kind: 'sample';
+      readonly checkpoint: CheckpointRef;
+      readonly requests: readonly SampleRequest[];
+    }
   | {
       readonly kind: 'learn';
       readonly parent: CheckpointRef;

@@ -3,11 +3,14 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { EngineCall, EngineReply, EngineRequest } from './engine-protocol.js';
+import { EngineLog } from './engine-log.js';
 import type { BackendInfo, CheckpointRef, LearnRow, LearnStatistics, PolicyEngine, Sample } from './port.js';
 
 export interface PolicyEngineOptions {
   /** Threads of TensorFlow; default: the machine's cores. */
   readonly threads?: number;
+  /** In this process, which it blocks while it computes: for scripts and measurements. TF_* variables are the caller's. */
+  readonly inProcess?: boolean;
 }
 
 /** The engine's process died in the middle of a call. The call may be made again: a new process starts. */
@@ -20,9 +23,21 @@ export async function createPolicyEngine(options: PolicyEngineOptions = {}): Pro
   const threads = options.threads ?? availableParallelism();
   if (!Number.isInteger(threads) || threads < 1)
     throw new RangeError(`threads is ${threads}; accepted are integers from 1`);
+  if (options.inProcess === true) {
+    const { TensorflowEngine } = await import('./engine/tensorflow-engine.js');
+    return new TensorflowEngine(threads);
+  }
   const host = new EngineHost(threads);
   const backend = await host.start();
   return new RemoteEngine(host, backend);
+}
+
+/** Compiled: a process of its own takes no TypeScript, also where this module is loaded from its source (tests). */
+function engineModule(): URL {
+  return new URL(
+    import.meta.url.endsWith('.ts') ? '../../dist/src/policy/engine-process.js' : './engine-process.js',
+    import.meta.url,
+  );
 }
 
 interface PendingCall {
@@ -43,6 +58,7 @@ class EngineHost {
   #child: ChildProcess | undefined;
   #starting: Promise<BackendInfo> | undefined;
   #nextId = 0;
+  #closed = false;
   readonly #pending = new Map<number, PendingCall>();
 
   constructor(threads: number) {
@@ -52,9 +68,9 @@ class EngineHost {
   start(): Promise<BackendInfo> {
     this.#starting ??= new Promise<BackendInfo>((resolve, reject) => {
       const threads = String(this.#threads);
-      const child = fork(fileURLToPath(new URL('./engine-process.js', import.meta.url)), [], {
+      const child = fork(fileURLToPath(engineModule()), [], {
         serialization: 'advanced',
-        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
         env: {
           ...process.env,
           TF_CPP_MIN_LOG_LEVEL: '3',
@@ -67,6 +83,7 @@ class EngineHost {
         },
       });
       this.#child = child;
+      const log = new EngineLog(child.stderr);
       child.on('message', (reply: EngineReply) => {
         if (reply.type === 'ready') resolve(reply.backend);
         else if (reply.type === 'failed-to-start') reject(new Error(reply.message));
@@ -74,7 +91,9 @@ class EngineHost {
       });
       child.on('error', reject);
       child.on('exit', (code, signal) => {
-        const error = new EngineDiedError(`the policy engine ended (${signal ?? `exit code ${code ?? '?'}`})`);
+        const error = new EngineDiedError(
+          `the policy engine ended (${signal ?? `exit code ${code ?? '?'}`})${log.last === '' ? '' : `: ${log.last}`}`,
+        );
         reject(error);
         this.#starting = undefined;
         this.#child = undefined;
@@ -90,24 +109,27 @@ class EngineHost {
   }
 
   async call<T>(call: EngineCall, options: CallOptions = {}): Promise<T> {
+    if (this.#closed) throw new Error('the policy engine is closed');
     await this.start();
     options.signal?.throwIfAborted();
     const id = this.#nextId++;
     const cancel = (): void => this.#send({ type: 'cancel', id });
     options.signal?.addEventListener('abort', cancel, { once: true });
+    const batches = options.batches === undefined ? undefined : iterator(options.batches);
     try {
       return await new Promise<T>((resolve, reject) => {
-        this.#pending.set(id, {
-          resolve: resolve as (value: unknown) => void,
-          reject,
-          onProgress: options.onProgress,
-          batches: options.batches === undefined ? undefined : iterator(options.batches),
-        });
+        const { onProgress } = options;
+        this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, onProgress, batches });
         this.#send({ type: 'call', id, call });
       });
+    } catch (error) {
+      // The engine's own words for it know nothing of the caller's reason.
+      options.signal?.throwIfAborted();
+      throw error;
     } finally {
       options.signal?.removeEventListener('abort', cancel);
       this.#pending.delete(id);
+      await batches?.return?.();
     }
   }
 
@@ -122,7 +144,11 @@ class EngineHost {
         void (async () => {
           try {
             const next = await call.batches?.next();
-            this.#send({ type: 'batch', id: reply.id, rows: next === undefined || next.done === true ? null : next.value });
+            this.#send({
+              type: 'batch',
+              id: reply.id,
+              rows: next === undefined || next.done === true ? null : next.value,
+            });
           } catch (error) {
             this.#send({ type: 'cancel', id: reply.id });
             this.#send({ type: 'batch', id: reply.id, rows: null });
@@ -134,15 +160,14 @@ class EngineHost {
         call.resolve(reply.value);
         break;
       case 'error': {
-        const error = new Error(reply.message);
-        error.name = reply.name;
-        call.reject(error);
+        call.reject(Object.assign(new Error(reply.message), { name: reply.name }));
         break;
       }
     }
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     const child = this.#child;
     if (child === undefined) return;
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));

@@ -41,7 +41,8 @@ export function decodeSafetensors(bytes: Buffer, file: string): Map<string, Name
   if (bytes.length < 8) fail(`${bytes.length} bytes; at least 8 are needed`);
   const headerLength = Number(bytes.readBigUInt64LE());
   const begin = 8 + headerLength;
-  if (begin > bytes.length) fail(`its header is said to have ${headerLength} bytes, the file has ${bytes.length}`);
+  if (begin > bytes.length)
+    fail(`its header is said to have ${headerLength} bytes, the file has ${bytes.length}`);
   let header: Record<string, HeaderEntry>;
   try {
     header = JSON.parse(bytes.toString('utf8', 8, begin)) as Record<string, HeaderEntry>;
@@ -51,13 +52,25 @@ export function decodeSafetensors(bytes: Buffer, file: string): Map<string, Name
   return new Map(
     Object.entries(header)
       .filter(([name]) => name !== '__metadata__')
-      .map(([name, { dtype, shape, data_offsets: [from, to] }]) => {
-        const size = shape.reduce((product, n) => product * n, 1);
-        if (dtype !== 'F32') fail(`tensor ${name} has dtype ${dtype}; accepted is F32`);
-        if (to - from !== 4 * size || begin + to > bytes.length) fail(`tensor ${name} has ${to - from} bytes for shape [${shape.join(', ')}]`);
-        const data = new Float32Array(size);
-        Buffer.from(data.buffer).set(bytes.subarray(begin + from, begin + to));
-        return [name, { name, shape, data }];
-      }),
+      .map(
+        ([
+          name,
+          {
+            dtype,
+            shape,
+            data_offsets: [from, to],
+          },
+        ]) => {
+          const size = shape.reduce((product, n) => product * n, 1);
+          if (dtype !== 'F32') fail(`tensor ${name} has dtype ${dtype}; accepted is F32`);
+          if (to - from !== 4 * size)
+            fail(`tensor ${name} has ${to - from} bytes; its shape [${shape.join(', ')}] needs ${4 * size}`);
+          if (begin + to > bytes.length)
+            fail(`tensor ${name} ends at byte ${begin + to}; the file has ${bytes.length}`);
+          const data = new Float32Array(size);
+          Buffer.from(data.buffer).set(bytes.subarray(begin + from, begin + to));
+          return [name, { name, shape, data }];
+        },
+      ),
   );
 }

@@ -109,21 +109,21 @@ export class Tape {
         rotation.shape,
       );
     const y = o.add(o.mul(x, rotation.cos), o.mul(turn(x, false), rotation.sin));
-    return this.#record(y, (g) => [
-      [x, o.add(o.mul(g, rotation.cos), turn(o.mul(g, rotation.sin), true))],
-    ]);
+    return this.#record(y, (g) => [[x, o.add(o.mul(g, rotation.cos), turn(o.mul(g, rotation.sin), true))]]);
   }
 
-  /** gateUp [n, 2h] -> silu(gate) * up [n, h] */
-  gatedUnit(gateUp: Tensor): Tensor {
+  /** silu(gate) * up, [n, h] each */
+  gatedUnit(gate: Tensor, up: Tensor): Tensor {
     const o = this.#o;
-    const [gate, up] = o.split(gateUp, 1, 2) as [Tensor, Tensor];
     const s = o.sigmoid(gate);
     const silu = o.mul(gate, s);
     return this.#record(o.mul(silu, up), (g) => {
-      const one = o.graph.scalar(1);
-      const slope = o.mul(s, o.add(one, o.mul(gate, o.sub(one, s))));
-      return [[gateUp, o.concat([o.mul(o.mul(g, up), slope), o.mul(g, silu)], 1)]];
+      // d silu / d gate = s + silu * (1 - s)
+      const slope = o.add(s, o.sub(silu, o.mul(silu, s)));
+      return [
+        [gate, o.mul(o.mul(g, up), slope)],
+        [up, o.mul(g, silu)],
+      ];
     });
   }
 
@@ -146,7 +146,17 @@ export class Tape {
     outputs.forEach((output, i) => {
       this.#record(output, (g) => {
         gradients[i] = g;
-        return i === 0 ? [[x, o.concat(gradients.map((part) => part as Tensor), axis)]] : [];
+        return i === 0
+          ? [
+              [
+                x,
+                o.concat(
+                  gradients.map((part) => part as Tensor),
+                  axis,
+                ),
+              ],
+            ]
+          : [];
       });
     });
     return outputs;

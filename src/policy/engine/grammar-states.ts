@@ -2,7 +2,10 @@
 import type { LearnRow, ModelSpec } from '../port.js';
 
 /** The grammar's state before each completion token. @throws RangeError for a token that the grammar does not allow. */
-export function grammarStates(spec: ModelSpec, row: Pick<LearnRow, 'id' | 'grammar' | 'completion'>): Int32Array {
+export function grammarStates(
+  spec: ModelSpec,
+  row: Pick<LearnRow, 'id' | 'grammar' | 'completion'>,
+): Int32Array {
   const states = new Int32Array(row.completion.length);
   const { grammar } = spec;
   const unconstrained = freeState(spec);
@@ -36,7 +39,10 @@ export function startState(spec: ModelSpec, name: string | undefined, id: string
 }
 
 /** `masked` is added to logits, `next` follows; both [states + 1, vocabulary], the last row being the free state. */
-export function grammarTables(spec: ModelSpec, masked: number): { bias: Float32Array; next: Int32Array; states: number } {
+export function grammarTables(
+  spec: ModelSpec,
+  masked: number,
+): { bias: Float32Array; next: Int32Array; states: number } {
   const free = freeState(spec);
   const { vocabulary } = spec;
   const bias = new Float32Array((free + 1) * vocabulary);
@@ -55,5 +61,7 @@ export function grammarTables(spec: ModelSpec, masked: number): { bias: Float32A
 export function checkTokens(spec: ModelSpec, tokens: readonly number[], what: string): void {
   for (const token of tokens)
     if (!Number.isInteger(token) || token < 0 || token >= spec.vocabulary)
-      throw new RangeError(`${what} holds token ${token}; accepted are integers from 0 to ${spec.vocabulary - 1}`);
+      throw new RangeError(
+        `${what} holds token ${token}; accepted are integers from 0 to ${spec.vocabulary - 1}`,
+      );
 }

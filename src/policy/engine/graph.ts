@@ -32,7 +32,9 @@ export type Attribute =
   | { readonly string: string }
   | { readonly ints: readonly number[] }
   | { readonly shape: readonly number[] }
-  | { readonly tensor: { readonly dtype: DType; readonly shape: readonly number[]; readonly content: Buffer } };
+  | {
+      readonly tensor: { readonly dtype: DType; readonly shape: readonly number[]; readonly content: Buffer };
+    };
 
 interface Node {
   readonly name: string;
@@ -65,7 +67,12 @@ export class Graph {
   }
 
   /** The only output of a node. */
-  op1(op: string, inputs: readonly Tensor[], attributes: Readonly<Record<string, Attribute>>, dtype: DType): Tensor {
+  op1(
+    op: string,
+    inputs: readonly Tensor[],
+    attributes: Readonly<Record<string, Attribute>>,
+    dtype: DType,
+  ): Tensor {
     const [output] = this.op(op, inputs, attributes, [dtype]);
     if (output === undefined) throw new Error(`operation ${op} gave no output`);
     return output;
@@ -107,7 +114,12 @@ export class Graph {
     const key = `${dtype} ${shape.join(',')} ${content.length <= 256 ? content.toString('hex') : ''}`;
     const known = content.length <= 256 ? this.#constants.get(key) : undefined;
     if (known !== undefined) return known;
-    const made = this.op1('Const', [], { dtype: { type: dtype }, value: { tensor: { dtype, shape, content } } }, dtype);
+    const made = this.op1(
+      'Const',
+      [],
+      { dtype: { type: dtype }, value: { tensor: { dtype, shape, content } } },
+      dtype,
+    );
     this.#constants.set(key, made);
     return made;
   }
@@ -139,7 +151,10 @@ export class Graph {
     const entered = initial.map((tensor) => this.#enter(tensor, frame, false));
     this.#frame = frame;
     const merges = entered.map((tensor) => {
-      const [merge] = this.op('Merge', [tensor, tensor], { T: { type: tensor.dtype }, N: { int: 2 } }, [tensor.dtype, 'int']);
+      const [merge] = this.op('Merge', [tensor, tensor], { T: { type: tensor.dtype }, N: { int: 2 } }, [
+        tensor.dtype,
+        'int',
+      ]);
       return merge as Tensor;
     });
     const mergeNodes = merges.map((merge) => this.#nodeOf(merge));
@@ -147,9 +162,17 @@ export class Graph {
     const switches = merges.map((merge) =>
       this.op('Switch', [merge, predicate], { T: { type: merge.dtype } }, [merge.dtype, merge.dtype]),
     );
-    const inside = switches.map(([, whenTrue]) => this.op1('Identity', [whenTrue as Tensor], { T: { type: (whenTrue as Tensor).dtype } }, (whenTrue as Tensor).dtype));
+    const inside = switches.map(([, whenTrue]) =>
+      this.op1(
+        'Identity',
+        [whenTrue as Tensor],
+        { T: { type: (whenTrue as Tensor).dtype } },
+        (whenTrue as Tensor).dtype,
+      ),
+    );
     const next = body(inside);
-    if (next.length !== initial.length) throw new Error(`the loop's body gives ${next.length} variables, not ${initial.length}`);
+    if (next.length !== initial.length)
+      throw new Error(`the loop's body gives ${next.length} variables, not ${initial.length}`);
     next.forEach((tensor, i) => {
       const turned = this.op1('NextIteration', [tensor], { T: { type: tensor.dtype } }, tensor.dtype);
       const merge = mergeNodes[i];

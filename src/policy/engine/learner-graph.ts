@@ -61,19 +61,12 @@ export class GradientProgram {
     const parameters = parameterPlaceholders(graph, spec);
     const names = parameterShapes(spec).map(({ name }) => name);
     const earlier = names.map(() => graph.placeholder('float'));
-    const [tokens, positions, inverse, targets, states] = Array.from({ length: 5 }, () => graph.placeholder('int')) as [
-      Tensor,
-      Tensor,
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
-    const [old, advantages, weights, settings] = Array.from({ length: 4 }, () => graph.placeholder('float')) as [
-      Tensor,
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
+    const [tokens, positions, inverse, targets, states] = Array.from({ length: 5 }, () =>
+      graph.placeholder('int'),
+    ) as [Tensor, Tensor, Tensor, Tensor, Tensor];
+    const [old, advantages, weights, settings] = Array.from({ length: 4 }, () =>
+      graph.placeholder('float'),
+    ) as [Tensor, Tensor, Tensor, Tensor];
 
     const { hidden } = sequenceForward(o, tape, spec, parameters, tokens);
     const logits = logitsOf(tape, parameters, tape.pick(hidden, positions, inverse, spec.width));
@@ -125,7 +118,13 @@ export class GradientProgram {
         ...[tokens, positions, inverse, targets, states],
         ...[old, advantages, weights, settings],
       ],
-      [...gradients.map((tensor, i) => o.add(tensor, earlier[i] as Tensor)), sums, entropy, tokenLoss, chosen],
+      [
+        ...gradients.map((tensor, i) => o.add(tensor, earlier[i] as Tensor)),
+        sums,
+        entropy,
+        tokenLoss,
+        chosen,
+      ],
     );
   }
 
@@ -143,12 +142,9 @@ export class GradientProgram {
       ...[batch.oldLogProbs, batch.advantages, batch.weights, batch.settings],
     ]);
     const rest = outputs.splice(parameters.length);
-    const [sums, entropy, tokenLoss, logProbs] = rest.map((tensor) => native.read(tensor) as Float32Array) as [
-      Float32Array,
-      Float32Array,
-      Float32Array,
-      Float32Array,
-    ];
+    const [sums, entropy, tokenLoss, logProbs] = rest.map(
+      (tensor) => native.read(tensor) as Float32Array,
+    ) as [Float32Array, Float32Array, Float32Array, Float32Array];
     native.delete(...rest);
     const [loss = 0, approxKl = 0, clipped = 0] = sums;
     return { gradients: outputs, sums: { loss, approxKl, clipped, entropy, tokenLoss, logProbs } };
@@ -183,8 +179,9 @@ export class UpdateProgram {
     const group = (): Tensor[] => names.map(() => graph.placeholder('float'));
     const [parameters, first, second, gradients] = [group(), group(), group(), group()];
     const settings = graph.placeholder('float');
-    const [lr, b1, b2, epsilon, decay, maxNorm, correction1, correction2] = Array.from({ length: 8 }, (_, i) =>
-      o.entry(settings, i),
+    const [lr, b1, b2, epsilon, decay, maxNorm, correction1, correction2] = Array.from(
+      { length: 8 },
+      (_, i) => o.entry(settings, i),
     ) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
     const one = graph.scalar(1);
     // L2Loss is half the sum of squares.
@@ -197,7 +194,12 @@ export class UpdateProgram {
     const step = o.div(lr, correction1);
     const shrink = o.sub(one, o.mul(lr, decay));
     const next = names.map((_, i) => {
-      const [p, m, v, raw] = [parameters[i], first[i], second[i], gradients[i]] as [Tensor, Tensor, Tensor, Tensor];
+      const [p, m, v, raw] = [parameters[i], first[i], second[i], gradients[i]] as [
+        Tensor,
+        Tensor,
+        Tensor,
+        Tensor,
+      ];
       const g = o.mul(raw, clip);
       const m1 = o.add(o.mul(b1, m), o.mul(o.sub(one, b1), g));
       const v1 = o.add(o.mul(b2, v), o.mul(o.sub(one, b2), o.square(g)));
@@ -214,7 +216,11 @@ export class UpdateProgram {
 
   run(
     native: Native,
-    state: { parameters: readonly NativeTensor[]; first: readonly NativeTensor[]; second: readonly NativeTensor[] },
+    state: {
+      parameters: readonly NativeTensor[];
+      first: readonly NativeTensor[];
+      second: readonly NativeTensor[];
+    },
     gradients: readonly NativeTensor[],
     settings: {
       learningRate: number;
@@ -239,7 +245,13 @@ export class UpdateProgram {
       ),
       [8],
     );
-    const outputs = this.#program.run([...state.parameters, ...state.first, ...state.second, ...gradients, values]);
+    const outputs = this.#program.run([
+      ...state.parameters,
+      ...state.first,
+      ...state.second,
+      ...gradients,
+      values,
+    ]);
     const norm = outputs.pop() as NativeTensor;
     const gradNorm = native.read(norm)[0] ?? Number.NaN;
     native.delete(values, norm);

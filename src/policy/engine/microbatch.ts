@@ -18,7 +18,9 @@ const CALL_COST = 150;
 export function planMicrobatches(lengths: readonly number[], maxRows: number): number[][] {
   if (!Number.isInteger(maxRows) || maxRows < 1)
     throw new RangeError(`microbatchRows is ${maxRows}; accepted are integers from 1`);
-  const order = lengths.map((_, index) => index).sort((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0) || a - b);
+  const order = lengths
+    .map((_, index) => index)
+    .sort((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0) || a - b);
   // starts[i]: where the i-th longest distinct length begins in `order`.
   const starts: number[] = [];
   order.forEach((row, at) => {
@@ -49,7 +51,8 @@ export function planMicrobatches(lengths: readonly number[], maxRows: number): n
 
 /** @throws RangeError for a row that the model cannot take, with its id. */
 export function checkRow(spec: ModelSpec, row: LearnRow, needsLogProbs: boolean): void {
-  if (row.prompt.length === 0) throw new RangeError(`prompt of row ${row.id} is empty; at least one token is needed`);
+  if (row.prompt.length === 0)
+    throw new RangeError(`prompt of row ${row.id} is empty; at least one token is needed`);
   if (row.completion.length === 0)
     throw new RangeError(`completion of row ${row.id} is empty; at least one token is needed`);
   const length = row.prompt.length + row.completion.length;

@@ -3,7 +3,7 @@ import type { Checkpoint } from '../../learner/checkpoint.js';
 import type { ModelSpec } from '../port.js';
 import type { NamedTensor } from '../safetensors.js';
 import type { Native, NativeTensor } from './native.js';
-import { parameterShapes } from './parameters.js';
+import { initialValues, parameterShapes } from './parameters.js';
 
 export interface ModelTensors {
   readonly parameters: readonly NativeTensor[];
@@ -17,7 +17,9 @@ export function uploadModel(native: Native, checkpoint: Checkpoint): ModelTensor
       const tensor = tensors.get(name);
       if (tensor === undefined) throw new Error(`checkpoint ${checkpoint.version} has no ${what} ${name}`);
       if (tensor.shape.join() !== shape.join())
-        throw new Error(`${what} ${name} has shape [${tensor.shape.join(', ')}]; the model's is [${shape.join(', ')}]`);
+        throw new Error(
+          `${what} ${name} has shape [${tensor.shape.join(', ')}]; the model's is [${shape.join(', ')}]`,
+        );
       return native.create(tensor.data, shape);
     });
   return {
@@ -41,7 +43,26 @@ export function downloadModel(
         return [name, { name, shape, data: Float32Array.from(native.read(tensor)) }];
       }),
     );
-  return { weights: download(tensors.parameters), first: download(tensors.first), second: download(tensors.second) };
+  return {
+    weights: download(tensors.parameters),
+    first: download(tensors.first),
+    second: download(tensors.second),
+  };
+}
+
+/** Fresh weights from a seed, and moments of an optimiser that has not stepped. */
+export function initialModel(
+  spec: ModelSpec,
+  seed: number,
+): Pick<Checkpoint, 'weights' | 'first' | 'second'> {
+  const values = initialValues(spec, seed);
+  const weights = new Map(
+    parameterShapes(spec).map(({ name, shape }) => [
+      name,
+      { name, shape, data: values.get(name) as Float32Array },
+    ]),
+  );
+  return { weights, first: zeroMoments(spec), second: zeroMoments(spec) };
 }
 
 export function zeroMoments(spec: ModelSpec): Map<string, NamedTensor> {

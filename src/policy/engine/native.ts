@@ -22,7 +22,12 @@ interface Binding {
   tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
   loadSavedModel(folder: string, tags: string): number;
   deleteSavedModel(id: number): void;
-  runSavedModel(id: number, inputs: readonly number[], inputNames: string, outputNames: string): TensorMetadata[];
+  runSavedModel(
+    id: number,
+    inputs: readonly number[],
+    inputNames: string,
+    outputNames: string,
+  ): TensorMetadata[];
   isUsingGpuDevice(): boolean;
   getNumOfTensors(): number;
   readonly TF_Version: string;
@@ -45,6 +50,7 @@ export class Native {
     } catch (error) {
       throw new Error(
         `the TensorFlow library is not set up (${(error as Error).message.split('\n')[0] ?? ''}); run: node scripts/start.mjs --setup-only`,
+        { cause: error },
       );
     }
     this.#binding = tf.backend().binding;
@@ -67,7 +73,8 @@ export class Native {
 
   create(data: Float32Array | Int32Array, shape: readonly number[]): NativeTensor {
     const size = shape.reduce((product, n) => product * n, 1);
-    if (size !== data.length) throw new RangeError(`data has ${data.length} values; shape [${shape.join(', ')}] needs ${size}`);
+    if (size !== data.length)
+      throw new RangeError(`data has ${data.length} values; shape [${shape.join(', ')}] needs ${size}`);
     const dtype = data instanceof Float32Array ? DTYPE.float : DTYPE.int;
     return { id: this.#binding.createTensor(shape, dtype, data), shape };
   }
@@ -91,6 +98,35 @@ export class Native {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  }
+}
+
+/** Tensors of one piece of work: what is still here at its end is deleted, whether it succeeded or threw. */
+export class Scope {
+  readonly #native: Native;
+  readonly #held = new Set<NativeTensor>();
+
+  constructor(native: Native) {
+    this.#native = native;
+  }
+
+  hold<T extends readonly NativeTensor[]>(tensors: T): T {
+    for (const tensor of tensors) this.#held.add(tensor);
+    return tensors;
+  }
+
+  /** The caller owns them from here on. */
+  release<T extends readonly NativeTensor[]>(tensors: T): T {
+    for (const tensor of tensors) this.#held.delete(tensor);
+    return tensors;
+  }
+
+  delete(tensors: readonly NativeTensor[]): void {
+    this.#native.delete(...this.release(tensors));
+  }
+
+  [Symbol.dispose](): void {
+    this.delete([...this.#held]);
   }
 }
 

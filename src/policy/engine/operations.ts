@@ -55,7 +55,9 @@ export class Operations {
   addN(tensors: readonly Tensor[]): Tensor {
     const [first, ...rest] = tensors;
     if (first === undefined) throw new RangeError('tensors is empty; at least one is needed');
-    return rest.length === 0 ? first : this.graph.op1('AddN', tensors, { ...numeric(first), N: { int: tensors.length } }, first.dtype);
+    return rest.length === 0
+      ? first
+      : this.graph.op1('AddN', tensors, { ...numeric(first), N: { int: tensors.length } }, first.dtype);
   }
 
   matMul(a: Tensor, b: Tensor, transposeA = false, transposeB = false): Tensor {
@@ -79,7 +81,12 @@ export class Operations {
 
   /** One size may be -1; sizes that are known only when the graph runs are scalar symbols. */
   reshape(x: Tensor, shape: Shape): Tensor {
-    return this.graph.op1('Reshape', [x, this.sizes(shape)], { ...numeric(x), Tshape: { type: 'int' } }, x.dtype);
+    return this.graph.op1(
+      'Reshape',
+      [x, this.sizes(shape)],
+      { ...numeric(x), Tshape: { type: 'int' } },
+      x.dtype,
+    );
   }
 
   /** A shape as an int vector. */
@@ -92,7 +99,12 @@ export class Operations {
 
   /** 0, 1, ..., count - 1 */
   range(count: Tensor): Tensor {
-    return this.graph.op1('Range', [this.graph.int(0), count, this.graph.int(1)], { Tidx: { type: 'int' } }, 'int');
+    return this.graph.op1(
+      'Range',
+      [this.graph.int(0), count, this.graph.int(1)],
+      { Tidx: { type: 'int' } },
+      'int',
+    );
   }
 
   /** Size of one axis, as a scalar symbol. */
@@ -170,6 +182,15 @@ export class Operations {
     );
   }
 
+  /** x[..., begin : end] along `axis` of a tensor of `rank`, bounds known when the graph runs; null is the edge. */
+  sliceBetween(x: Tensor, rank: number, axis: number, begin: Tensor | null, end: Tensor | null): Tensor {
+    const zero = this.graph.int(0);
+    const at = this.sizes(Array.from({ length: rank }, (_, i) => (i === axis ? (begin ?? zero) : 0)));
+    const size = end === null ? -1 : begin === null ? end : this.sub(end, begin);
+    const sizes = this.sizes(Array.from({ length: rank }, (_, i) => (i === axis ? size : -1)));
+    return this.graph.op1('Slice', [x, at, sizes], { ...numeric(x), Index: { type: 'int' } }, x.dtype);
+  }
+
   #reduce(op: string, x: Tensor, axes: readonly number[], keepDims: boolean): Tensor {
     const attributes = op === 'All' ? {} : numeric(x);
     return this.graph.op1(
@@ -180,8 +201,10 @@ export class Operations {
     );
   }
 
-  sum = (x: Tensor, axes: readonly number[], keepDims = false): Tensor => this.#reduce('Sum', x, axes, keepDims);
-  mean = (x: Tensor, axes: readonly number[], keepDims = false): Tensor => this.#reduce('Mean', x, axes, keepDims);
+  sum = (x: Tensor, axes: readonly number[], keepDims = false): Tensor =>
+    this.#reduce('Sum', x, axes, keepDims);
+  mean = (x: Tensor, axes: readonly number[], keepDims = false): Tensor =>
+    this.#reduce('Mean', x, axes, keepDims);
   all = (x: Tensor, axes: readonly number[]): Tensor => this.#reduce('All', x, axes, false);
 
   argMax(x: Tensor, axis: number): Tensor {
@@ -194,7 +217,12 @@ export class Operations {
   }
 
   cumulativeSum(x: Tensor, axis: number): Tensor {
-    return this.graph.op1('Cumsum', [x, this.graph.int(axis)], { ...numeric(x), Tidx: { type: 'int' } }, x.dtype);
+    return this.graph.op1(
+      'Cumsum',
+      [x, this.graph.int(axis)],
+      { ...numeric(x), Tidx: { type: 'int' } },
+      x.dtype,
+    );
   }
 
   cast(x: Tensor, dtype: DType): Tensor {
@@ -220,12 +248,22 @@ export class Operations {
   }
 
   fill(shape: Tensor, value: Tensor): Tensor {
-    return this.graph.op1('Fill', [shape, value], { T: { type: value.dtype }, index_type: { type: 'int' } }, value.dtype);
+    return this.graph.op1(
+      'Fill',
+      [shape, value],
+      { T: { type: value.dtype }, index_type: { type: 'int' } },
+      value.dtype,
+    );
   }
 
   stackVector(scalars: readonly Tensor[]): Tensor {
     const [first] = scalars;
     if (first === undefined) throw new RangeError('scalars is empty; at least one is needed');
-    return this.graph.op1('Pack', scalars, { ...numeric(first), N: { int: scalars.length }, axis: { int: 0 } }, first.dtype);
+    return this.graph.op1(
+      'Pack',
+      scalars,
+      { ...numeric(first), N: { int: scalars.length }, axis: { int: 0 } },
+      first.dtype,
+    );
   }
 }

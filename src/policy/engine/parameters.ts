@@ -34,13 +34,43 @@ export function parameterShapes(spec: ModelSpec): ParameterShape[] {
   ];
 }
 
+/** @throws RangeError naming what does not fit. */
 export function checkSpec(spec: ModelSpec): void {
-  const { width, heads } = spec;
-  if (width % heads !== 0) throw new RangeError(`width is ${width}; accepted are multiples of heads, which is ${heads}`);
+  for (const name of ['vocabulary', 'layers', 'width', 'heads', 'hidden', 'context'] as const)
+    if (!Number.isInteger(spec[name]) || spec[name] < 1)
+      throw new RangeError(`${name} is ${spec[name]}; accepted are integers from 1`);
+  for (const name of ['padToken', 'endToken'] as const)
+    if (!Number.isInteger(spec[name]) || spec[name] < 0 || spec[name] >= spec.vocabulary)
+      throw new RangeError(`${name} is ${spec[name]}; accepted are tokens, 0 to ${spec.vocabulary - 1}`);
+  const { width, heads, grammar } = spec;
+  if (width % heads !== 0)
+    throw new RangeError(`width is ${width}; accepted are multiples of heads, which is ${heads}`);
   if ((width / heads) % 2 !== 0)
-    throw new RangeError(`width / heads is ${width / heads}; accepted are even numbers: rotary positions turn pairs`);
-  if (spec.grammar !== undefined && spec.grammar.vocabulary !== spec.vocabulary)
-    throw new RangeError(`grammar.vocabulary is ${spec.grammar.vocabulary}; accepted is the model's, ${spec.vocabulary}`);
+    throw new RangeError(
+      `width / heads is ${width / heads}; accepted are even numbers: rotary positions turn pairs`,
+    );
+  if (grammar === undefined) return;
+  if (grammar.vocabulary !== spec.vocabulary)
+    throw new RangeError(
+      `grammar.vocabulary is ${grammar.vocabulary}; accepted is the model's, ${spec.vocabulary}`,
+    );
+  const size = grammar.states * grammar.vocabulary;
+  if (grammar.allowed.length !== size || grammar.next.length !== size)
+    throw new RangeError(
+      `grammar.allowed has ${grammar.allowed.length} entries and grammar.next ${grammar.next.length}; accepted is states * vocabulary, ${size}`,
+    );
+  for (let i = 0; i < size; i++) {
+    const next = grammar.next[i] ?? -1;
+    if (grammar.allowed[i] === 1 && !(next >= 0 && next < grammar.states))
+      throw new RangeError(
+        `grammar.next[${i}] is ${next} where the token is allowed; accepted are states, 0 to ${grammar.states - 1}`,
+      );
+  }
+  for (const [name, state] of Object.entries(grammar.start))
+    if (!Number.isInteger(state) || state < 0 || state >= grammar.states)
+      throw new RangeError(
+        `grammar.start[${name}] is ${state}; accepted are states, 0 to ${grammar.states - 1}`,
+      );
 }
 
 export function initialValues(spec: ModelSpec, seed: number): Map<string, Float32Array> {

@@ -1,17 +1,18 @@
 /**
- * Sampling as one graph: the prompts in parallel, then a loop over new tokens with a key-value cache, all inside the
- * session. Script code does nothing a token.
+ * Sampling as two graphs: the prompts in parallel, then some turns of new tokens as a loop inside the session, with a
+ * key-value cache. Script code does nothing a token; between calls it drops what is finished (sampler.ts).
  *
- * A call samples `g` completions for each of `u` distinct prompts. The prompts' keys and values are computed and kept
- * once; the `g` queries of a prompt meet them in one matrix product. Each completion's own cache grows by concatenation.
+ * Rows of a batch are `g` completions for each of `u` prompts, side by side (b = u * g). A prompt's keys and values are
+ * held once and meet its `g` queries in one matrix product; each completion's own keys and values grow by concatenation.
+ * Every size is free: one graph serves all batches.
  *
- * Randomness comes in as uniforms [u * g, t], made from each sample's own seed (uniforms.ts): a token is the first whose
- * cumulative probability exceeds its uniform, so a sample does not depend on its batch mates beyond rounding.
+ * Randomness comes in as uniforms made from each sample's own seed (uniforms.ts): a token is the first whose cumulative
+ * probability exceeds its uniform, so a sample does not depend on its batch mates beyond rounding.
  */
 import type { ModelSpec } from '../port.js';
 import { NORM_EPSILON, Tape } from './differentiable.js';
+import { grammarTables } from './grammar-states.js';
 import { Graph, type Tensor } from './graph.js';
-import { maskedLogits } from './learner-graph.js';
 import type { Native, NativeTensor, Program } from './native.js';
 import { Operations } from './operations.js';
 import {
@@ -24,112 +25,185 @@ import {
   sequenceForward,
 } from './transformer.js';
 
-export interface SamplingInputs {
-  /** [u, p] int, left-aligned */
-  readonly prompts: NativeTensor;
-  /** [u] int */
-  readonly lengths: NativeTensor;
-  /** [u * g] int: grammar state before the first token */
-  readonly states: NativeTensor;
-  /** [u * g, t] in [0, 1) */
-  readonly uniforms: NativeTensor;
-  /** [2]: 1 / temperature, 1 for greedy */
-  readonly settings: NativeTensor;
-}
+/** Keys and values by layer, in this order: keys of layer 0, values of layer 0, keys of layer 1, ... */
+export type Cache<T> = readonly T[];
 
-export class SamplingProgram {
+export class PrefillProgram {
   readonly #program: Program;
 
-  /**
-   * @param promptLength p
-   * @param samples g
-   * @param steps t, the most tokens a completion may have
-   */
-  constructor(native: Native, spec: ModelSpec, promptLength: number, samples: number, steps: number) {
+  constructor(native: Native, spec: ModelSpec) {
     const graph = new Graph();
     const o = new Operations(graph);
     const tape = new Tape(o);
-    const { width: d, heads, layers, vocabulary } = spec;
-    const w = d / heads;
-    const [p, g] = [promptLength, samples];
     const parameters = parameterPlaceholders(graph, spec);
     const prompts = graph.placeholder('int');
     const lengths = graph.placeholder('int');
-    const states0 = graph.placeholder('int');
-    const uniforms = graph.placeholder('float');
-    const settings = graph.placeholder('float');
-    const inverseTemperature = o.entry(settings, 0);
-    const greedy = o.greater(o.entry(settings, 1), graph.scalar(0.5));
+    const { hidden, keys, values } = sequenceForward(o, tape, spec, parameters, prompts);
+    const begins = o.mul(o.range(o.size(prompts, 0)), o.size(prompts, 1));
+    const last = o.gather(hidden, o.sub(o.add(begins, lengths), graph.int(1)));
+    this.#program = native.compile(
+      graph,
+      [...parameters.values(), prompts, lengths],
+      [logitsOf(tape, parameters, last), ...keys.flatMap((key, layer) => [key, values[layer] as Tensor])],
+    );
+  }
 
-    // The prompts: keys and values [u, heads, p, w], and the hidden state at each prompt's last token.
-    const { hidden, keys, values } = sequenceForward(o, tape, spec, parameters, prompts, p);
-    const u = o.entry(o.shape(lengths), 0);
-    const range = graph.op1('Range', [graph.int(0), u, graph.int(1)], { Tidx: { type: 'int' } }, 'int');
-    const last = o.add(o.mul(range, graph.int(p)), o.sub(lengths, graph.int(1)));
-    const firstLogits = repeat(o, logitsOf(tape, parameters, o.gather(hidden, last)), g, [vocabulary]);
+  /**
+   * @param prompts [u, p] int, left-aligned
+   * @param lengths [u] int
+   * @returns logits after each prompt [u, vocabulary], and the prompts' cache, [u, heads, p, headWidth] each.
+   */
+  run(
+    parameters: readonly NativeTensor[],
+    prompts: NativeTensor,
+    lengths: NativeTensor,
+  ): { logits: NativeTensor; cache: Cache<NativeTensor> } {
+    const [logits, ...cache] = this.#program.run([...parameters, prompts, lengths]);
+    return { logits: logits as NativeTensor, cache };
+  }
+
+  dispose(): void {
+    this.#program.dispose();
+  }
+}
+
+/** What a call of DecodeProgram goes on from. `n` and `m` are the rows and prompts of the call before. */
+export interface DecodeState<T> {
+  /** [n, vocabulary] */
+  readonly logits: T;
+  /** [n] int: grammar states */
+  readonly states: T;
+  /** [m, heads, p, headWidth] each */
+  readonly promptCache: Cache<T>;
+  /** [n, heads, t, headWidth] each */
+  readonly ownCache: Cache<T>;
+}
+
+export interface DecodeInputs<T> {
+  /** [u] int: which of the m prompts are in this call */
+  readonly promptIndex: T;
+  /** [b] int: which of the n rows are in this call */
+  readonly rowIndex: T;
+  /** [u] int */
+  readonly promptLengths: T;
+  /** [b] int: position of the row's next token */
+  readonly positions: T;
+  /** [b] int: 1 for rows that are in the batch only because their prompt is */
+  readonly done: T;
+  /** [turns, b] in (0, 1) */
+  readonly uniforms: T;
+  /** [b]: 1 / temperature; 0 is greedy */
+  readonly inverseTemperatures: T;
+}
+
+const INPUT_TYPES = {
+  promptIndex: 'int',
+  rowIndex: 'int',
+  promptLengths: 'int',
+  positions: 'int',
+  done: 'int',
+  uniforms: 'float',
+  inverseTemperatures: 'float',
+} as const;
+const INPUTS = Object.keys(INPUT_TYPES) as (keyof typeof INPUT_TYPES)[];
+
+export class DecodeProgram {
+  readonly #program: Program;
+  readonly #layers: number;
+
+  constructor(native: Native, spec: ModelSpec) {
+    const graph = new Graph();
+    const o = new Operations(graph);
+    const { width: d, heads, layers, vocabulary } = spec;
+    const w = d / heads;
+    this.#layers = layers;
+    const parameters = parameterPlaceholders(graph, spec);
+    const given = Object.fromEntries(
+      INPUTS.map((name) => [name, graph.placeholder(INPUT_TYPES[name])]),
+    ) as Record<keyof typeof INPUT_TYPES, Tensor>;
+    const cachePlaceholders = (): Tensor[] =>
+      Array.from({ length: 2 * layers }, () => graph.placeholder('float'));
+    const before = {
+      logits: graph.placeholder('float'),
+      states: graph.placeholder('int'),
+      promptCache: cachePlaceholders(),
+      ownCache: cachePlaceholders(),
+    };
+
+    const promptCache = before.promptCache.map((part) => o.gather(part, given.promptIndex));
+    const u = o.size(given.promptIndex, 0);
+    const b = o.size(given.rowIndex, 0);
+    const g = graph.op1('FloorDiv', [b, u], { T: { type: 'int' } }, 'int');
+    const p = o.size(promptCache[0] as Tensor, 2);
+    // [u, 1, 1, p]
     const promptMask = o.reshape(
       o.select(
-        o.less(
-          graph.constant(Int32Array.from({ length: p }, (_, i) => i), [1, p]),
-          o.reshape(lengths, [-1, 1]),
-        ),
+        o.less(o.reshape(o.range(p), [1, -1]), o.reshape(given.promptLengths, [-1, 1])),
         graph.scalar(0),
         graph.scalar(MASKED),
       ),
       [-1, 1, 1, p],
     );
-    const lengthOf = o.reshape(repeat(o, o.reshape(lengths, [-1, 1]), g, [1]), [-1]);
-
-    const b = o.entry(o.shape(states0), 0);
     const tables = rotaryTables(spec, spec.context);
     const cosTable = graph.constant(tables.cos, [spec.context, w]);
     const sinTable = graph.constant(tables.sin, [spec.context, w]);
     const permutation = rotaryPermutation(graph, spec);
-    const next = spec.grammar === undefined ? undefined : graph.constant(spec.grammar.next, [spec.grammar.states, vocabulary]);
+    const grammar = grammarTables(spec, MASKED);
+    const bias = graph.constant(grammar.bias, [grammar.states, vocabulary]);
+    const next = graph.constant(grammar.next, [grammar.states, vocabulary]);
+    const steps = o.size(given.uniforms, 0);
+    const greedy = o.less(given.inverseTemperatures, graph.scalar(1e-20));
+    const inverseTemperature = o.reshape(given.inverseTemperatures, [-1, 1]);
 
     const norm = (x: Tensor, weight: Tensor): Tensor =>
-      o.mul(
-        o.mul(x, o.rsqrt(o.add(o.mean(o.square(x), [-1], true), graph.scalar(NORM_EPSILON)))),
-        weight,
-      );
-    const emptyCache = o.fill(
-      o.stackVector([b, graph.int(heads), graph.int(0), graph.int(w)]),
-      graph.scalar(0),
-    );
-    const noTokens = o.fill(o.stackVector([graph.int(0), b]), graph.int(0));
-    const noLogProbs = o.fill(o.stackVector([graph.int(0), b]), graph.scalar(0));
-    const notDone = o.less(o.fill(o.stackVector([b]), graph.int(1)), graph.int(0));
-    // [t, b]: a turn takes its row.
-    const uniformRows = o.transpose(uniforms, [1, 0]);
+      o.mul(o.mul(x, o.rsqrt(o.add(o.mean(o.square(x), [-1], true), graph.scalar(NORM_EPSILON)))), weight);
+    const empty = o.sizes([0, b]);
 
-    const caches = Array.from({ length: 2 * layers }, () => emptyCache);
-    const [, , , , tokens, logProbs] = graph.whileLoop(
-      [graph.int(0), firstLogits, states0, notDone, noTokens, noLogProbs, ...caches],
-      ([t, , , done]) => o.and(o.less(t as Tensor, graph.int(steps)), o.not(o.all(done as Tensor, [0]))),
-      ([t, logits, state, done, outTokens, outLogProbs, ...cache]) => {
+    const [, logits, states, , tokens, logProbs, ...ownCache] = graph.whileLoop(
+      [
+        graph.int(0),
+        o.gather(before.logits, given.rowIndex),
+        o.gather(before.states, given.rowIndex),
+        o.greater(given.done, graph.int(0)),
+        o.fill(empty, graph.int(0)),
+        o.fill(empty, graph.scalar(0)),
+        ...before.ownCache.map((part) => o.gather(part, given.rowIndex)),
+      ],
+      ([t, , , done]) => o.and(o.less(t as Tensor, steps), o.not(o.all(done as Tensor, [0]))),
+      ([t, ...variables]) => {
         const turn = t as Tensor;
-        const masked = maskedLogits(o, spec, logits as Tensor, state as Tensor);
+        const [rawLogits, state, wasDone, outTokens, outLogProbs, ...cache] = variables as [
+          Tensor,
+          Tensor,
+          Tensor,
+          Tensor,
+          Tensor,
+          ...Tensor[],
+        ];
+        const masked = o.add(rawLogits, o.gather(bias, state));
         const logP = o.logSoftmax(masked);
         const cumulative = o.cumulativeSum(o.softmax(o.mul(masked, inverseTemperature)), 1);
-        // Scaled by the whole sum, so that rounding can never leave the last allowed token.
+        // Scaled by the whole sum, so that rounding can never pass the last allowed token.
         const total = o.slice(cumulative, 2, 1, vocabulary - 1, 1);
-        const threshold = o.mul(o.reshape(o.gather(uniformRows, turn), [-1, 1]), total);
+        const threshold = o.mul(o.reshape(o.gather(given.uniforms, turn), [-1, 1]), total);
         const drawn = o.argMax(o.cast(o.greater(cumulative, threshold), 'float'), 1);
-        const best = o.argMax(masked, 1);
-        const wasDone = done as Tensor;
-        const token = o.select(wasDone, graph.int(spec.padToken), o.select(greedy, best, drawn));
-        const chosen = o.select(wasDone, graph.scalar(0), o.sum(o.mul(o.oneHot(token, vocabulary), logP), [1]));
+        const token = o.select(
+          wasDone,
+          graph.int(spec.padToken),
+          o.select(greedy, o.argMax(masked, 1), drawn),
+        );
+        const chosen = o.sum(o.mul(o.oneHot(token, vocabulary), logP), [1]);
         const pair = graph.op1(
           'Pack',
-          [state as Tensor, token],
+          [state, token],
           { T: { type: 'int' }, N: { int: 2 }, axis: { int: 1 } },
           'int',
         );
-        const nextState = next === undefined ? (state as Tensor) : o.select(wasDone, state as Tensor, o.gatherNd(next, pair));
+        const nextState = o.select(wasDone, state, o.gatherNd(next, pair));
         const nowDone = o.or(wasDone, o.equal(token, graph.int(spec.endToken)));
 
         // One position through the layers: [b, d]
-        const position = o.minimum(o.add(lengthOf, turn), graph.int(spec.context - 1));
+        const position = o.minimum(o.add(given.positions, turn), graph.int(spec.context - 1));
         const cos = o.reshape(o.gather(cosTable, position), [-1, 1, w]);
         const sin = o.reshape(o.gather(sinTable, position), [-1, 1, w]);
         const rotate = (x: Tensor): Tensor => {
@@ -140,7 +214,11 @@ export class SamplingProgram {
         const nextCache: Tensor[] = [];
         for (let layer = 0; layer < layers; layer++) {
           const of = (name: string): Tensor => parameter(parameters, `layer${layer}.${name}`);
-          const [q, k, v] = o.split(o.matMul(norm(x, of('norm1')), of('qkv')), 1, 3) as [Tensor, Tensor, Tensor];
+          const [q, k, v] = o.split(o.matMul(norm(x, of('norm1')), of('qkv')), 1, 3) as [
+            Tensor,
+            Tensor,
+            Tensor,
+          ];
           // [b, heads, w]
           const query = o.mul(rotate(o.reshape(q, [-1, heads, w])), graph.scalar(1 / Math.sqrt(w)));
           const key = o.concat(
@@ -149,22 +227,25 @@ export class SamplingProgram {
           );
           const value = o.concat([cache[2 * layer + 1] as Tensor, o.reshape(v, [-1, heads, 1, w])], 2);
           nextCache.push(key, value);
-          // Against the shared prompt: [u, heads, g, p], then by completion [b, heads, 1, p].
+          // Against the shared prompt [u, heads, g, p], then by completion [b, heads, 1, p].
           const grouped = o.transpose(o.reshape(query, [-1, g, heads, w]), [0, 2, 1, 3]);
-          const toPrompt = o.add(o.batchMatMul(grouped, keys[layer] as Tensor, false, true), promptMask);
+          const toPrompt = o.add(
+            o.batchMatMul(grouped, promptCache[2 * layer] as Tensor, false, true),
+            promptMask,
+          );
           const toPromptRows = o.reshape(o.transpose(toPrompt, [0, 2, 1, 3]), [-1, heads, 1, p]);
           const toOwn = o.batchMatMul(o.reshape(query, [-1, heads, 1, w]), key, false, true);
           const attention = o.softmax(o.concat([toPromptRows, toOwn], 3));
           const onPrompt = o.transpose(
-            o.reshape(o.slice(attention, 4, 3, 0, p), [-1, g, heads, p]),
+            o.reshape(o.sliceBetween(attention, 4, 3, null, p), [-1, g, heads, p]),
             [0, 2, 1, 3],
           );
           // [u, heads, g, w] -> [b, d]
           const fromPrompt = o.reshape(
-            o.transpose(o.batchMatMul(onPrompt, values[layer] as Tensor), [0, 2, 1, 3]),
+            o.transpose(o.batchMatMul(onPrompt, promptCache[2 * layer + 1] as Tensor), [0, 2, 1, 3]),
             [-1, d],
           );
-          const fromOwn = o.reshape(o.batchMatMul(o.slice(attention, 4, 3, p, -1), value), [-1, d]);
+          const fromOwn = o.reshape(o.batchMatMul(o.sliceBetween(attention, 4, 3, p, null), value), [-1, d]);
           x = o.add(x, o.matMul(o.add(fromPrompt, fromOwn), of('out')));
           const [gate, up] = o.split(o.matMul(norm(x, of('norm2')), of('gateUp')), 1, 2) as [Tensor, Tensor];
           x = o.add(x, o.matMul(o.mul(o.mul(gate, o.sigmoid(gate)), up), of('down')));
@@ -181,56 +262,48 @@ export class SamplingProgram {
           nextLogits,
           nextState,
           nowDone,
-          o.concat([outTokens as Tensor, row(token)], 0),
-          o.concat([outLogProbs as Tensor, row(chosen)], 0),
+          o.concat([outTokens, row(token)], 0),
+          o.concat([outLogProbs, row(chosen)], 0),
           ...nextCache,
         ];
       },
-    ) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+    ) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, ...Tensor[]];
     this.#program = native.compile(
       graph,
-      [...parameters.values(), prompts, lengths, states0, uniforms, settings],
-      [tokens, logProbs],
+      [
+        ...parameters.values(),
+        ...INPUTS.map((name) => given[name]),
+        before.logits,
+        before.states,
+        ...before.promptCache,
+        ...before.ownCache,
+      ],
+      [tokens, logProbs, logits, states, ...promptCache, ...ownCache],
     );
   }
 
-  /** @returns tokens and log-probabilities, [turns, u * g] each, padded after the end token. */
+  /**
+   * @returns tokens and log-probabilities (temperature 1, grammar applied), [turns, b] each, of no meaning after a row's
+   * end; and the state to go on from. The caller deletes both states.
+   */
   run(
-    native: Native,
     parameters: readonly NativeTensor[],
-    inputs: SamplingInputs,
-  ): { turns: number; tokens: Int32Array; logProbs: Float32Array } {
-    const [tokens, logProbs] = this.#program.run([
+    state: DecodeState<NativeTensor>,
+    inputs: DecodeInputs<NativeTensor>,
+  ): { tokens: NativeTensor; logProbs: NativeTensor; state: DecodeState<NativeTensor> } {
+    const [tokens, logProbs, logits, states, ...caches] = this.#program.run([
       ...parameters,
-      inputs.prompts,
-      inputs.lengths,
-      inputs.states,
-      inputs.uniforms,
-      inputs.settings,
-    ]) as [NativeTensor, NativeTensor];
-    const result = {
-      turns: tokens.shape[0] ?? 0,
-      tokens: native.read(tokens) as Int32Array,
-      logProbs: native.read(logProbs) as Float32Array,
-    };
-    native.delete(tokens, logProbs);
-    return result;
+      ...INPUTS.map((name) => inputs[name]),
+      state.logits,
+      state.states,
+      ...state.promptCache,
+      ...state.ownCache,
+    ]) as [NativeTensor, NativeTensor, NativeTensor, NativeTensor, ...NativeTensor[]];
+    const ownCache = caches.splice(2 * this.#layers);
+    return { tokens, logProbs, state: { logits, states, promptCache: caches, ownCache } };
   }
 
   dispose(): void {
     this.#program.dispose();
   }
-}
-
-/** x [u, ...rest] -> [u * g, ...rest], each row g times in a row. */
-function repeat(o: Operations, x: Tensor, g: number, rest: readonly number[]): Tensor {
-  if (g === 1) return x;
-  const column = o.reshape(x, [-1, 1, ...rest]);
-  return o.reshape(
-    o.concat(
-      Array.from({ length: g }, () => column),
-      1,
-    ),
-    [-1, ...rest],
-  );
 }

@@ -1,8 +1,9 @@
 /** The transformer over whole sequences: training, and the prompt part of sampling. Written once, differentiable. */
 import type { ModelSpec } from '../port.js';
-import { Tape, type Rotation } from './differentiable.js';
+import type { Tape } from './differentiable.js';
+import { type Rotation } from './differentiable.js';
 import type { Graph, Tensor } from './graph.js';
-import { Operations } from './operations.js';
+import type { Operations } from './operations.js';
 import { parameterShapes } from './parameters.js';
 
 /** What stands for minus infinity in a mask: far below any logit, and no NaN when a row is masked whole. */
@@ -94,19 +95,21 @@ export function sequenceForward(
   let x = tape.embedding(parameter(parameters, 'embedding'), o.reshape(tokens, [-1]), spec.vocabulary);
   for (let layer = 0; layer < layers; layer++) {
     const p = (name: string): Tensor => parameter(parameters, `layer${layer}.${name}`);
-    const qkv = tape.matMul(tape.rmsNorm(x, p('norm1')), p('qkv'));
-    const [q, k, v] = tape.split(qkv, 1, 3) as [Tensor, Tensor, Tensor];
-    const query = byHead(tape.rotate(heads4(q), rotation));
-    const key = byHead(tape.rotate(heads4(k), rotation));
-    const value = byHead(heads4(v));
+    // Splitting the weights is cheaper than splitting what comes out: columns of activations are strided copies.
+    const [wq, wk, wv] = tape.split(p('qkv'), 1, 3) as [Tensor, Tensor, Tensor];
+    const unit1 = tape.rmsNorm(x, p('norm1'));
+    const query = byHead(tape.rotate(heads4(tape.matMul(unit1, wq)), rotation));
+    const key = byHead(tape.rotate(heads4(tape.matMul(unit1, wk)), rotation));
+    const value = byHead(heads4(tape.matMul(unit1, wv)));
     keys.push(key);
     values.push(value);
     // [b, heads, s, s]
     const attention = tape.maskedSoftmax(tape.batchMatMulTransposed(query, key), 1 / Math.sqrt(w), mask);
     const mixed = tape.transpose(tape.batchMatMul(attention, value), [0, 2, 1, 3]);
     x = tape.add(x, tape.matMul(tape.reshape(mixed, [-1, d], [-1, s, heads, w]), p('out')));
-    const gateUp = tape.matMul(tape.rmsNorm(x, p('norm2')), p('gateUp'));
-    x = tape.add(x, tape.matMul(tape.gatedUnit(gateUp), p('down')));
+    const [wGate, wUp] = tape.split(p('gateUp'), 1, 2) as [Tensor, Tensor];
+    const unit2 = tape.rmsNorm(x, p('norm2'));
+    x = tape.add(x, tape.matMul(tape.gatedUnit(tape.matMul(unit2, wGate), tape.matMul(unit2, wUp)), p('down')));
   }
   return { hidden: x, keys, values };
 }

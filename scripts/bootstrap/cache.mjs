@@ -1,0 +1,75 @@
+// Where downloads are kept, and which sources lately did not answer. The folder is the one of src/config/paths.ts.
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { SetupError } from './setup-error.mjs';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Work folders and unfinished files of this set-up. */
+const LEFT_OVER = /^temporal-work-\w{6}$|\.partial$/;
+
+/** AZR_CACHE_DIR, else $XDG_CACHE_HOME/absolute-zero, else ~/.cache/absolute-zero; absolute. */
+export function cacheDirectory(env = process.env) {
+  const base = env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache');
+  return path.resolve(env.AZR_CACHE_DIR || path.join(base, 'absolute-zero'));
+}
+
+/** Makes the folder. @throws SetupError where it cannot be made or written. */
+export function ensureWritable(folder) {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new SetupError(
+      `the cache folder ${folder} cannot be written (${error.code ?? error.message})`,
+      `name a folder that can be written: AZR_CACHE_DIR=/some/folder npm start`,
+    );
+  }
+}
+
+/** Removes what interrupted downloads of other days have left. */
+export function tidy(cacheDir, now = Date.now()) {
+  for (const folder of [cacheDir, ...readdirSync(cacheDir).map((name) => path.join(cacheDir, name))]) {
+    if (!statSync(folder).isDirectory()) continue;
+    for (const name of readdirSync(folder)) {
+      const left = path.join(folder, name);
+      if (!LEFT_OVER.test(name) || now - statSync(left).mtimeMs < DAY_MS) continue;
+      rmSync(left, { recursive: true, force: true });
+    }
+  }
+}
+
+/** A host that did not answer is not asked again for a day: a time stamp a host under <cache>/unreachable/. */
+export class Unreachable {
+  constructor(cacheDir, now = Date.now) {
+    this.folder = path.join(cacheDir, 'unreachable');
+    this.now = now;
+  }
+
+  has(host) {
+    try {
+      const since = Date.parse(readFileSync(path.join(this.folder, host), 'utf8').trim());
+      return this.now() - since >= 0 && this.now() - since < DAY_MS;
+    } catch {
+      return false;
+    }
+  }
+
+  remember(host) {
+    mkdirSync(this.folder, { recursive: true });
+    writeFileSync(path.join(this.folder, host), `${new Date(this.now()).toISOString()}\n`);
+  }
+
+  forget(host) {
+    rmSync(path.join(this.folder, host), { force: true });
+  }
+}

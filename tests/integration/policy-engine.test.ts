@@ -1,0 +1,451 @@
+/** The engine's graphs against a second implementation (reference-model.ts), finite differences and known sequences. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadCheckpoint } from '../../src/learner/checkpoint.js';
+import { GradientProgram, UpdateProgram } from '../../src/policy/engine/learner-graph.js';
+import { microbatchTensors } from '../../src/policy/engine/microbatch.js';
+import { Native } from '../../src/policy/engine/native.js';
+import { parameterShapes } from '../../src/policy/engine/parameters.js';
+import { TensorflowEngine } from '../../src/policy/engine/tensorflow-engine.js';
+import { uniform } from '../../src/policy/engine/uniforms.js';
+import type {
+  CheckpointRef,
+  LearnConfig,
+  LearnRow,
+  ModelSpec,
+  Sample,
+  SampleRequest,
+} from '../../src/policy/port.js';
+import { tinySpec } from '../../src/policy/tiny/spec.js';
+import { warmUpRows } from '../../src/policy/tiny/warm-up.js';
+import { Random } from '../../src/random.js';
+import { referenceSteps, type Matrix, type Weights } from '../unit/policy/reference-model.js';
+
+const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 80 });
+const mix = { proposeShare: 0.4, proposeLengths: [1, 1, 1], solveLengths: [1, 1, 1], maxReferences: 2 };
+const config: LearnConfig = {
+  learningRate: 3e-3,
+  betas: [0.9, 0.999],
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  maxGradNorm: 1,
+  clipLow: 0.2,
+  clipHigh: 0.28,
+  entropyCoefficient: 0.01,
+  minibatches: 2,
+  microbatchRows: 16,
+  aggregation: 'token',
+  shuffleSeed: 5,
+};
+
+let folder: string;
+let engine: TensorflowEngine;
+let fresh: CheckpointRef;
+/** Taught a little, so that distributions are not flat. */
+let taught: CheckpointRef;
+let weights: Weights;
+
+beforeAll(async () => {
+  // Read when the library is loaded, which is when the first engine is made.
+  process.env['TF_CPP_MIN_LOG_LEVEL'] = '3';
+  folder = await mkdtemp(path.join(os.tmpdir(), 'azr-policy-'));
+  engine = new TensorflowEngine(1);
+  fresh = await engine.initialise(spec, 7, path.join(folder, 'fresh'));
+  const batches = Array.from({ length: 60 }, (_, i) => warmUpRows(i, 64, mix));
+  const result = await engine.imitate(fresh, batches, config, path.join(folder, 'taught'));
+  taught = result.checkpoint;
+  weights = (await loadCheckpoint(taught)).weights;
+});
+
+afterAll(async () => {
+  await engine.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function requestsOf(count: number, over: Partial<SampleRequest> = {}): SampleRequest[] {
+  return warmUpRows(99, count, mix).flatMap((row, i) =>
+    // Prompts are shared by 1, 3 or 8 samples.
+    Array.from({ length: [1, 3, 8][i % 3] ?? 1 }, (_, k) => ({
+      id: `${i}.${k}`,
+      prompt: row.prompt,
+      seed: 1000 * i + k,
+      temperature: 1,
+      maxTokens: 30,
+      grammar: row.group,
+      ...over,
+    })),
+  );
+}
+
+/** The token that inverse-CDF sampling takes, and how far the uniform is from the nearest boundary. */
+function inverseCdf(sampling: Float64Array, u: number): { token: number; margin: number } {
+  let sum = 0;
+  let token = -1;
+  let margin = 1;
+  sampling.forEach((logP, t) => {
+    sum += Math.exp(logP);
+    margin = Math.min(margin, Math.abs(sum - u));
+    if (token < 0 && sum > u) token = t;
+  });
+  return { token, margin };
+}
+
+function expectFollowsReference(
+  model: ModelSpec,
+  requests: readonly SampleRequest[],
+  samples: readonly Sample[],
+): void {
+  let worst = 0;
+  samples.forEach((sample, i) => {
+    const request = requests[i] as SampleRequest;
+    expect(sample.id).toBe(request.id);
+    expect(sample.tokens.length).toBeGreaterThan(0);
+    expect(sample.finish).toBe(sample.tokens.at(-1) === model.endToken ? 'end' : 'length');
+    if (sample.finish === 'length') expect(sample.tokens.length).toBe(request.maxTokens);
+    const steps = referenceSteps(model, weights, {
+      prompt: request.prompt,
+      completion: sample.tokens,
+      temperature: request.temperature === 0 ? 1 : request.temperature,
+      ...(request.grammar === undefined ? {} : { grammar: request.grammar }),
+    });
+    steps.forEach(({ logProbs, sampling, token }, t) => {
+      worst = Math.max(worst, Math.abs((logProbs[token] ?? Number.NaN) - (sample.logProbs[t] ?? Number.NaN)));
+      if (request.temperature === 0) {
+        expect(logProbs[token]).toBeGreaterThan(Math.max(...logProbs) - 1e-4);
+      } else {
+        const { token: expected, margin } = inverseCdf(sampling, uniform(request.seed, t));
+        // Where the uniform falls on a boundary, rounding may decide.
+        if (margin > 1e-5) expect(token).toBe(expected);
+      }
+    });
+  });
+  expect(worst).toBeLessThan(1e-4);
+}
+
+describe('sampling against full forward passes of a second implementation', () => {
+  it('draws each token from the masked distribution by its own uniform', async () => {
+    const requests = requestsOf(24);
+    expectFollowsReference(spec, requests, await engine.sample(taught, requests));
+  });
+
+  it('is greedy at temperature 0, and holds different temperatures and lengths in one batch', async () => {
+    const requests = requestsOf(18).map((request, i) => ({
+      ...request,
+      temperature: [0, 0.5, 1.7][i % 3] ?? 1,
+      maxTokens: 3 + (i % 11),
+    }));
+    expectFollowsReference(spec, requests, await engine.sample(taught, requests));
+  });
+
+  it('samples without a grammar', async () => {
+    const requests = requestsOf(6).map(({ grammar: _grammar, ...request }) => request);
+    expectFollowsReference(spec, requests, await engine.sample(taught, requests));
+  });
+
+  it('goes up to the end of the context', async () => {
+    const prompt = (warmUpRows(1, 1, mix)[0] as LearnRow).prompt;
+    const requests = [
+      { id: 'long', prompt, seed: 4, temperature: 1, maxTokens: spec.context - prompt.length },
+    ];
+    expectFollowsReference(spec, requests, await engine.sample(taught, requests));
+  });
+
+  it('does not depend on batch mates', async () => {
+    const requests = requestsOf(30);
+    const together = await engine.sample(taught, requests);
+    for (const i of [0, 5, 17, 40, 77]) {
+      const [alone] = await engine.sample(taught, [requests[i] as SampleRequest]);
+      expect(alone?.tokens).toEqual(together[i]?.tokens);
+      alone?.logProbs.forEach((logProb, t) =>
+        expect(logProb).toBeCloseTo(together[i]?.logProbs[t] ?? Number.NaN, 5),
+      );
+    }
+    const backwards = await engine.sample(taught, [...requests].reverse());
+    expect(backwards.map(({ tokens }) => tokens).reverse()).toEqual(together.map(({ tokens }) => tokens));
+  });
+
+  it('first tokens have the frequencies of their probabilities', async () => {
+    const row =
+      warmUpRows(12, 3, mix).find(({ group }) => group.startsWith('propose')) ?? warmUpRows(12, 1, mix)[0];
+    const { prompt, group: grammar } = row as LearnRow;
+    const n = 3000;
+    const samples = await engine.sample(
+      taught,
+      Array.from({ length: n }, (_, seed) => ({
+        id: `${seed}`,
+        prompt,
+        seed,
+        temperature: 1,
+        maxTokens: 1,
+        grammar,
+      })),
+    );
+    const counts = new Map<number, number>();
+    for (const { tokens } of samples) counts.set(tokens[0] ?? -1, (counts.get(tokens[0] ?? -1) ?? 0) + 1);
+    const [step] = referenceSteps(spec, weights, { prompt, completion: [0], grammar });
+    step?.logProbs.forEach((logP, token) => {
+      const p = Math.exp(logP);
+      expect(Math.abs((counts.get(token) ?? 0) - n * p)).toBeLessThanOrEqual(
+        4.5 * Math.sqrt(n * p * (1 - p)) + 1e-9,
+      );
+    });
+  });
+
+  it('reports progress, and stops when told', async () => {
+    const seen: number[] = [];
+    const requests = requestsOf(60);
+    const samples = await engine.sample(taught, requests, { onProgress: (tokens) => seen.push(tokens) });
+    expect(seen.at(-1)).toBe(samples.reduce((sum, { tokens }) => sum + tokens.length, 0));
+    const before = engine.tensors;
+    const cancel = new AbortController();
+    await expect(
+      engine.sample(taught, requests, { signal: cancel.signal, onProgress: () => cancel.abort() }),
+    ).rejects.toThrow(/abort/i);
+    expect(engine.tensors).toBe(before);
+  });
+});
+
+/** Rows sampled from the model with behaviour log-probabilities moved, so that some ratios are clipped. */
+async function learnRows(count: number, seed: number): Promise<LearnRow[]> {
+  const random = new Random(seed);
+  const requests = requestsOf(count);
+  const samples = await engine.sample(taught, requests);
+  return samples.map(({ id, tokens, logProbs }, i) => ({
+    id,
+    group: requests[i]?.grammar ?? '',
+    grammar: requests[i]?.grammar ?? '',
+    prompt: requests[i]?.prompt ?? [],
+    completion: tokens,
+    logProbs: logProbs.map((logProb) => logProb + 0.8 * (random.uniform() - 0.5)),
+    advantage: 2 * random.uniform() - 1,
+  }));
+}
+
+/** The loss as the docstring of learner-graph.ts states it, from the second implementation. */
+function referenceLoss(model: Weights, rows: readonly LearnRow[], c: LearnConfig): number {
+  const tokens = rows.reduce((sum, row) => sum + row.completion.length, 0);
+  return rows.reduce((loss, row) => {
+    const w = c.aggregation === 'token' ? 1 / tokens : 1 / (rows.length * row.completion.length);
+    return referenceSteps(spec, model, row).reduce((sum, { logProbs, token }, i) => {
+      const ratio = Math.exp((logProbs[token] ?? 0) - (row.logProbs[i] ?? 0));
+      const clipped = Math.min(Math.max(ratio, 1 - c.clipLow), 1 + c.clipHigh);
+      const entropy = -logProbs.reduce((h, logP) => (logP === -Infinity ? h : h + Math.exp(logP) * logP), 0);
+      return (
+        sum +
+        w * (Math.max(-row.advantage * ratio, -row.advantage * clipped) - c.entropyCoefficient * entropy)
+      );
+    }, loss);
+  }, 0);
+}
+
+describe('learning against finite differences and a second optimiser', () => {
+  it.each(['token', 'sequence'] as const)(
+    'gradients of the clipped loss, %s aggregation',
+    async (aggregation) => {
+      const c = { ...config, aggregation };
+      const rows = (await learnRows(5, 3)).slice(0, 9);
+      const native = new Native();
+      const program = new GradientProgram(native, spec);
+      const names = parameterShapes(spec);
+      const parameters = names.map(({ name, shape }) =>
+        native.create(Float32Array.from((weights.get(name) as Matrix).data), shape),
+      );
+      const zeros = names.map(({ shape }) =>
+        native.create(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape),
+      );
+      const settings = native.create(Float32Array.of(c.clipLow, c.clipHigh, c.entropyCoefficient, 1), [4]);
+      const tokens = rows.reduce((sum, row) => sum + row.completion.length, 0);
+      const w = rows.map((row) =>
+        aggregation === 'token' ? 1 / tokens : 1 / (rows.length * row.completion.length),
+      );
+      const { gradients, sums } = program.run(
+        native,
+        parameters,
+        zeros,
+        microbatchTensors(native, spec, rows, w, settings),
+      );
+      expect(sums.clipped).toBeGreaterThan(0);
+      expect(sums.loss).toBeCloseTo(referenceLoss(weights, rows, c), 5);
+
+      const random = new Random(17);
+      names.forEach(({ name }, i) => {
+        const gradient = native.read(gradients[i] as { id: number; shape: number[] }) as Float32Array;
+        const scale = Math.sqrt(gradient.reduce((sum, v) => sum + v * v, 0) / gradient.length);
+        for (let k = 0; k < 4; k++) {
+          const at = random.below(gradient.length);
+          const moved = (step: number): Weights => {
+            const data = Float64Array.from((weights.get(name) as Matrix).data);
+            data[at]! += step;
+            return new Map([...weights, [name, { shape: (weights.get(name) as Matrix).shape, data }]]);
+          };
+          const h = 1e-5;
+          const difference = (referenceLoss(moved(h), rows, c) - referenceLoss(moved(-h), rows, c)) / (2 * h);
+          expect(Math.abs(difference - (gradient[at] ?? Number.NaN)), `${name}[${at}]`).toBeLessThan(
+            2e-3 * Math.abs(difference) + 1e-3 * scale + 1e-7,
+          );
+        }
+      });
+      program.dispose();
+    },
+  );
+
+  it('AdamW as PyTorch states it, after clipping by global norm', () => {
+    const native = new Native();
+    const program = new UpdateProgram(native, spec);
+    const random = new Random(23);
+    const shapes = parameterShapes(spec);
+    const sizes = shapes.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
+    const draw = (scale: number): Float64Array[] =>
+      sizes.map((size) => Float64Array.from({ length: size }, () => scale * (random.uniform() - 0.5)));
+    const [p, m, v] = [draw(1), sizes.map((n) => new Float64Array(n)), sizes.map((n) => new Float64Array(n))];
+    const upload = (values: readonly Float64Array[]): { id: number; shape: readonly number[] }[] =>
+      values.map((data, i) => native.create(Float32Array.from(data), shapes[i]?.shape ?? []));
+    let state = { parameters: upload(p), first: upload(m), second: upload(v) };
+    const settings = { ...config, learningRate: 0.01, weightDecay: 0.1, epsilon: 1e-4, maxGradNorm: 0.7 };
+    for (let step = 1; step <= 4; step++) {
+      const g = draw(step === 2 ? 1e-6 : 1);
+      const norm = Math.sqrt(g.reduce((sum, part) => sum + part.reduce((s, x) => s + x * x, 0), 0));
+      const result = program.run(native, state, upload(g), settings, step);
+      expect(result.gradNorm / norm).toBeCloseTo(1, 4);
+      const clip = Math.min(1, settings.maxGradNorm / (norm + 1e-6));
+      const [b1, b2] = settings.betas;
+      p.forEach((values, i) =>
+        values.forEach((value, k) => {
+          const gradient = (g[i]?.[k] ?? 0) * clip;
+          m[i]![k] = b1 * m[i]![k]! + (1 - b1) * gradient;
+          v[i]![k] = b2 * v[i]![k]! + (1 - b2) * gradient * gradient;
+          const denominator = Math.sqrt(v[i]![k]) / Math.sqrt(1 - b2 ** step) + settings.epsilon;
+          values[k] =
+            value * (1 - settings.learningRate * settings.weightDecay) -
+            (settings.learningRate / (1 - b1 ** step)) * (m[i]![k] / denominator);
+        }),
+      );
+      state = result;
+      result.parameters.forEach((tensor, i) =>
+        native.read(tensor).forEach((value, k) => expect(Math.abs(value - p[i]![k]!)).toBeLessThan(2e-6)),
+      );
+    }
+    program.dispose();
+  });
+
+  it('does not depend on how rows are cut into microbatches', async () => {
+    const rows = await learnRows(20, 4);
+    const learn = async (microbatchRows: number): Promise<{ gradNorm: number; ref: CheckpointRef }> => {
+      const at = path.join(folder, `micro-${microbatchRows}`);
+      const result = await engine.learn(taught, rows, { ...config, microbatchRows }, at);
+      return { gradNorm: result.statistics.gradNorm, ref: result.checkpoint };
+    };
+    const [few, many] = [await learn(3), await learn(500)];
+    expect(few.gradNorm).toBeCloseTo(many.gradNorm, 5);
+    const [a, b] = [(await loadCheckpoint(few.ref)).first, (await loadCheckpoint(many.ref)).first];
+    for (const [name, { data }] of a)
+      data.forEach((value, i) =>
+        expect(Math.abs(value - (b.get(name)?.data[i] ?? Number.NaN))).toBeLessThan(1e-6),
+      );
+  });
+
+  it('says what happened, by group', async () => {
+    const rows = await learnRows(20, 5);
+    const whole = { ...config, minibatches: 1 };
+    const { statistics } = await engine.learn(taught, rows, whole, path.join(folder, 'statistics'));
+    const tokens = rows.reduce((sum, row) => sum + row.completion.length, 0);
+    expect(statistics.rows).toBe(rows.length);
+    expect(statistics.tokens).toBe(tokens);
+    expect(statistics.loss).toBeCloseTo(referenceLoss(weights, rows, whole), 5);
+    const groups = Object.values(statistics.groups);
+    expect(groups.reduce((sum, group) => sum + group.rows, 0)).toBe(rows.length);
+    expect(groups.reduce((sum, group) => sum + group.entropy * group.tokens, 0) / tokens).toBeCloseTo(
+      statistics.entropy,
+      6,
+    );
+    const policyLoss = groups.reduce((sum, group) => sum + group.loss * group.tokens, 0) / tokens;
+    expect(policyLoss - config.entropyCoefficient * statistics.entropy).toBeCloseTo(statistics.loss, 5);
+    expect(statistics.approxKl).toBeGreaterThan(0);
+    expect(statistics.clipFraction).toBeGreaterThan(0);
+    expect(statistics.clipFraction).toBeLessThan(1);
+  });
+
+  it('makes what is rewarded more likely', async () => {
+    const base = await learnRows(20, 6);
+    const rows = base.map((row, i) => ({ ...row, advantage: i % 2 === 0 ? 1 : -1 }));
+    const { checkpoint } = await engine.learn(taught, rows, config, path.join(folder, 'rewarded'));
+    const after = (await loadCheckpoint(checkpoint)).weights;
+    const likelihood = (model: Weights, sign: number): number =>
+      rows
+        .filter(({ advantage }) => advantage === sign)
+        .reduce(
+          (sum, row) =>
+            sum + referenceSteps(spec, model, row).reduce((s, x) => s + (x.logProbs[x.token] ?? 0), 0),
+          0,
+        );
+    expect(likelihood(after, 1) - likelihood(after, -1)).toBeGreaterThan(
+      likelihood(weights, 1) - likelihood(weights, -1),
+    );
+  });
+
+  it('refuses a step whose gradient is not finite, and goes on working', async () => {
+    const rows = (await learnRows(5, 7)).map((row) => ({
+      ...row,
+      logProbs: row.logProbs.map(() => -200),
+      advantage: -1,
+    }));
+    const before = engine.tensors;
+    await expect(engine.learn(taught, rows, config, path.join(folder, 'infinite'))).rejects.toThrow(
+      /is not taken/,
+    );
+    expect(engine.tensors).toBe(before);
+  });
+});
+
+describe('checkpoints', () => {
+  it('resumes bit for bit, and a retried step gives the same checkpoint', async () => {
+    const rows = await learnRows(10, 8);
+    const first = (await engine.learn(taught, rows, config, path.join(folder, 'v1'))).checkpoint;
+    const second = (await engine.learn(first, rows, config, path.join(folder, 'v2'))).checkpoint;
+    const again = (await engine.learn(first, rows, config, path.join(folder, 'v2'))).checkpoint;
+    expect(again).toEqual(second);
+    const other = new TensorflowEngine(1);
+    const resumed = (await other.learn(first, rows, config, path.join(folder, 'v2-resumed'))).checkpoint;
+    expect(resumed.digest).toBe(second.digest);
+    expect(resumed.version).toBe(2);
+    await other.close();
+  });
+
+  it('names the damaged file', async () => {
+    const rows = await learnRows(5, 9);
+    const at = path.join(folder, 'damaged');
+    const { checkpoint } = await engine.learn(taught, rows, config, at);
+    const file = path.join(at, 'model.safetensors');
+    const bytes = await readFile(file);
+    bytes[bytes.length - 2]! ^= 1;
+    await writeFile(file, bytes);
+    const other = new TensorflowEngine(1);
+    await expect(other.sample(checkpoint, requestsOf(1))).rejects.toThrow(/model\.safetensors is damaged/);
+    await other.close();
+  });
+});
+
+describe('memory', () => {
+  it('holds no more tensors and no more memory after 2,000 small steps', async () => {
+    const tiny = tinySpec({ layers: 1, width: 8, heads: 2, hidden: 8, context: 80 });
+    const own = new TensorflowEngine(1);
+    const base = await own.initialise(tiny, 1, path.join(folder, 'small'));
+    const rows = warmUpRows(1, 4, mix);
+    const marks: number[] = [];
+    await own.imitate(
+      base,
+      Array.from({ length: 2000 }, () => rows),
+      { ...config, minibatches: 1 },
+      path.join(folder, 'small-taught'),
+      { onProgress: (step) => step % 500 === 0 && marks.push(process.memoryUsage().rss / 1e6) },
+    );
+    const before = own.tensors;
+    const requests = requestsOf(4);
+    for (let i = 0; i < 30; i++) await own.sample(base, requests);
+    expect(own.tensors).toBe(before);
+    expect((marks[3] ?? Infinity) - (marks[0] ?? 0)).toBeLessThan(60);
+    await own.close();
+  });
+});

@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { grammarStates, grammarTables } from '../../../src/policy/engine/grammar-states.js';
+import { checkLearnConfig } from '../../../src/policy/engine/learn-config.js';
+import { checkRow, planMicrobatches } from '../../../src/policy/engine/microbatch.js';
+import { tinySpec } from '../../../src/policy/tiny/spec.js';
+import { warmUpRows } from '../../../src/policy/tiny/warm-up.js';
+import type { LearnConfig, LearnRow } from '../../../src/policy/port.js';
+
+const spec = tinySpec({ layers: 1, width: 8, heads: 2, hidden: 16, context: 80 });
+const mix = { proposeShare: 0.5, proposeLengths: [1, 1, 1], solveLengths: [1, 1, 1], maxReferences: 2 };
+
+describe('planMicrobatches', () => {
+  it('takes every row once and at most maxRows at a time', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 300 }),
+        fc.integer({ min: 1, max: 64 }),
+        (lengths, maxRows) => {
+          const parts = planMicrobatches(lengths, maxRows);
+          expect(parts.flat().sort((a, b) => a - b)).toEqual(lengths.map((_, i) => i));
+          for (const part of parts) expect(part.length).toBeLessThanOrEqual(maxRows);
+        },
+      ),
+    );
+  });
+
+  it('keeps short rows away from long ones where that saves padding', () => {
+    const lengths = [...Array.from({ length: 200 }, () => 10), ...Array.from({ length: 20 }, () => 60)];
+    expect(planMicrobatches(lengths, 512).map((part) => new Set(part.map((i) => lengths[i])).size)).toEqual([
+      1, 1,
+    ]);
+  });
+
+  it('refuses a row count that is none', () => {
+    expect(() => planMicrobatches([1], 0)).toThrow(/microbatchRows is 0; accepted are integers from 1/);
+  });
+});
+
+describe('grammarStates', () => {
+  it('walks the automaton over what the warm-up writes', () => {
+    for (const row of warmUpRows(3, 60, mix)) {
+      const states = grammarStates(spec, row);
+      expect(states[0]).toBe(spec.grammar?.start[row.group]);
+      row.completion.forEach((token, i) =>
+        expect(spec.grammar?.allowed[(states[i] ?? 0) * spec.vocabulary + token]).toBe(1),
+      );
+    }
+  });
+
+  it('refuses a token that the grammar does not allow, and names it', () => {
+    expect(() => grammarStates(spec, { id: 'x', grammar: 'solve.deduction', completion: [0] })).toThrow(
+      /row x: token 0 at place 0 is not allowed by the grammar solve.deduction/,
+    );
+  });
+
+  it('has a state after the grammar in which all is allowed, for rows without one', () => {
+    const { bias, next, states } = grammarTables(spec, -1e9);
+    const free = states - 1;
+    expect([...grammarStates(spec, { id: 'x', completion: [5, 6] })]).toEqual([free, free]);
+    for (let t = 0; t < spec.vocabulary; t++) {
+      expect(bias[free * spec.vocabulary + t]).toBe(0);
+      expect(next[free * spec.vocabulary + t]).toBe(free);
+    }
+  });
+});
+
+describe('checks of rows and configurations', () => {
+  const row: LearnRow = {
+    id: 'x',
+    group: 'g',
+    prompt: [2],
+    completion: [3, 4],
+    logProbs: [-1, -1],
+    advantage: 1,
+  };
+  it.each([
+    [{ prompt: [] }, /prompt of row x is empty/],
+    [{ completion: [] }, /completion of row x is empty/],
+    [{ logProbs: [-1] }, /row x has 1 logProbs; accepted is one a completion token, 2/],
+    [{ advantage: Number.NaN }, /advantage of row x is NaN/],
+    [
+      { completion: Array.from({ length: 90 }, () => 3) },
+      /row x has 91 tokens; accepted are at most context, 80/,
+    ],
+    [{ prompt: [-1] }, /row x holds token -1/],
+  ])('refuses the row %j', (over, message) => {
+    expect(() => checkRow(spec, { ...row, ...over }, true)).toThrow(message);
+  });
+
+  const config: LearnConfig = {
+    learningRate: 1e-3,
+    betas: [0.9, 0.999],
+    epsilon: 1e-8,
+    weightDecay: 0,
+    maxGradNorm: 1,
+    clipLow: 0.2,
+    clipHigh: 0.2,
+    entropyCoefficient: 0,
+    minibatches: 1,
+    microbatchRows: 8,
+    aggregation: 'token',
+    shuffleSeed: 0,
+  };
+  it.each([
+    [{ learningRate: -1 }, /learningRate is -1/],
+    [{ betas: [0.9, 1] as const }, /betas\[1\] is 1; accepted are numbers from 0 to below 1/],
+    [{ epsilon: 0 }, /epsilon is 0/],
+    [{ minibatches: 0 }, /minibatches is 0; accepted are integers from 1/],
+    [{ clipLow: 2 }, /clipLow is 2/],
+    [{ aggregation: 'sum' as 'token' }, /aggregation is "sum"; accepted are token, sequence/],
+  ])('refuses the configuration %j', (over, message) => {
+    expect(() => checkLearnConfig({ ...config, ...over })).toThrow(message);
+  });
+});
