@@ -137,8 +137,8 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     options.onReady();
     await Promise.all([...running, sink]);
   } finally {
-    await (await engine)?.close();
-    await (await sandbox)?.close();
+    await engine?.then((policy) => policy.close()).catch(() => undefined);
+    await sandbox?.then((box) => box.close()).catch(() => undefined);
     await log.close();
     await connection.close();
   }

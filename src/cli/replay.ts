@@ -81,8 +81,9 @@ export function addReplayCommand(program: Command): void {
           else print(result.report);
           if (result.report.differences.length > 0) process.exitCode = EXIT.differences;
         } finally {
-          await (await sandbox)?.close();
-          await (await engine)?.close();
+          // What never started needs no closing, and must not hide why.
+          await sandbox?.then((box) => box.close()).catch(() => undefined);
+          await engine?.then((policy) => policy.close()).catch(() => undefined);
           await log.close();
           await rm(scratch, { recursive: true, force: true });
         }
