@@ -23,10 +23,22 @@ export function cacheDirectory(env = process.env) {
   return path.resolve(env.AZR_CACHE_DIR || path.join(base, 'absolute-zero'));
 }
 
+/** One folder after the other: Node's recursive mkdir never returns where a parent refuses with ENOENT, as /proc does. */
+function makeFolder(folder) {
+  if (existsSync(folder)) return;
+  if (path.dirname(folder) !== folder) makeFolder(path.dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another set-up may have been faster.
+    if (error.code !== 'EEXIST') throw error;
+  }
+}
+
 /** Makes the folder. @throws SetupError where it cannot be made or written. */
 export function ensureWritable(folder) {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     accessSync(folder, constants.W_OK);
   } catch (error) {
     throw new SetupError(

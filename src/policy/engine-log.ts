@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
 /** Written before TensorFlow reads its log level. */
-const ALWAYS = /absl::InitializeLog|MLIR V1 optimization pass/;
+const ALWAYS = /absl::InitializeLog|MLIR V1 optimization pass|op_level_cost_estimator/;
 const KEPT_LINES = 5;
 
 export class EngineLog {

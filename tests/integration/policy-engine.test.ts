@@ -245,7 +245,7 @@ describe('learning against finite differences and a second optimiser', () => {
     'gradients of the clipped loss, %s aggregation',
     async (aggregation) => {
       const c = { ...config, aggregation };
-      const rows = (await learnRows(5, 3)).slice(0, 9);
+      const rows = (await learnRows(5, 3)).slice(0, 6);
       const native = new Native();
       const program = new GradientProgram(native, spec);
       const names = parameterShapes(spec);
@@ -273,7 +273,7 @@ describe('learning against finite differences and a second optimiser', () => {
       names.forEach(({ name }, i) => {
         const gradient = native.read(gradients[i] as { id: number; shape: number[] }) as Float32Array;
         const scale = Math.sqrt(gradient.reduce((sum, v) => sum + v * v, 0) / gradient.length);
-        for (let k = 0; k < 4; k++) {
+        for (let k = 0; k < 3; k++) {
           const at = random.below(gradient.length);
           const moved = (step: number): Weights => {
             const data = Float64Array.from((weights.get(name) as Matrix).data);

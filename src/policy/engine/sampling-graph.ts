@@ -158,6 +158,12 @@ export class DecodeProgram {
     const norm = (x: Tensor, weight: Tensor): Tensor =>
       o.mul(o.mul(x, o.rsqrt(o.add(o.mean(o.square(x), [-1], true), graph.scalar(NORM_EPSILON)))), weight);
     const empty = o.sizes([0, b]);
+    // Parts of fused weights, cut once outside the loop: contiguous products are cheaper than cutting activations.
+    const parts = (name: string, count: number): Tensor[][] =>
+      Array.from({ length: layers }, (_, layer) =>
+        o.split(parameter(parameters, `layer${layer}.${name}`), 1, count),
+      );
+    const [qkv, gateUp] = [parts('qkv', 3), parts('gateUp', 2)];
 
     const [, logits, states, , tokens, logProbs, ...ownCache] = graph.whileLoop(
       [
@@ -214,11 +220,10 @@ export class DecodeProgram {
         const nextCache: Tensor[] = [];
         for (let layer = 0; layer < layers; layer++) {
           const of = (name: string): Tensor => parameter(parameters, `layer${layer}.${name}`);
-          const [q, k, v] = o.split(o.matMul(norm(x, of('norm1')), of('qkv')), 1, 3) as [
-            Tensor,
-            Tensor,
-            Tensor,
-          ];
+          const [wq, wk, wv] = qkv[layer] as [Tensor, Tensor, Tensor];
+          const [wGate, wUp] = gateUp[layer] as [Tensor, Tensor];
+          const unit1 = norm(x, of('norm1'));
+          const [q, k, v] = [o.matMul(unit1, wq), o.matMul(unit1, wk), o.matMul(unit1, wv)];
           // [b, heads, w]
           const query = o.mul(rotate(o.reshape(q, [-1, heads, w])), graph.scalar(1 / Math.sqrt(w)));
           const key = o.concat(
@@ -247,7 +252,8 @@ export class DecodeProgram {
           );
           const fromOwn = o.reshape(o.batchMatMul(o.sliceBetween(attention, 4, 3, p, null), value), [-1, d]);
           x = o.add(x, o.matMul(o.add(fromPrompt, fromOwn), of('out')));
-          const [gate, up] = o.split(o.matMul(norm(x, of('norm2')), of('gateUp')), 1, 2) as [Tensor, Tensor];
+          const unit2 = norm(x, of('norm2'));
+          const [gate, up] = [o.matMul(unit2, wGate), o.matMul(unit2, wUp)];
           x = o.add(x, o.matMul(o.mul(o.mul(gate, o.sigmoid(gate)), up), of('down')));
         }
         const nextLogits = o.matMul(

@@ -109,7 +109,10 @@ export function sequenceForward(
     x = tape.add(x, tape.matMul(tape.reshape(mixed, [-1, d], [-1, s, heads, w]), p('out')));
     const [wGate, wUp] = tape.split(p('gateUp'), 1, 2) as [Tensor, Tensor];
     const unit2 = tape.rmsNorm(x, p('norm2'));
-    x = tape.add(x, tape.matMul(tape.gatedUnit(tape.matMul(unit2, wGate), tape.matMul(unit2, wUp)), p('down')));
+    x = tape.add(
+      x,
+      tape.matMul(tape.gatedUnit(tape.matMul(unit2, wGate), tape.matMul(unit2, wUp)), p('down')),
+    );
   }
   return { hidden: x, keys, values };
 }

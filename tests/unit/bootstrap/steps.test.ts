@@ -129,6 +129,12 @@ describe('cache', () => {
       expect(() => ensureWritable(path.join(file, 'below'))).toThrow(/file\/below cannot .*AZR_CACHE_DIR=/);
     }));
 
+  it('does not hang where the system lets no folder be made', () => {
+    expect(() => ensureWritable('/proc/absent/below')).toThrow(
+      /\/proc\/absent\/below cannot be written \(ENOENT\)/,
+    );
+  });
+
   it('remembers a silent host for a day', () =>
     withFolder((folder) => {
       let now = Date.parse('2025-01-01T00:00:00Z');

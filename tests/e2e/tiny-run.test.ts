@@ -1,0 +1,217 @@
+/**
+ * The main job on the real parts: a small run through Kafka, Temporal, ClickHouse, TensorFlow and the sandbox, killed in
+ * the middle with everything that carries it, resumed, finished, queried and replayed.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const RUN = 'e2e';
+const SMALL = [
+  'policy.model.layers=2',
+  'policy.model.width=32',
+  'policy.model.hidden=64',
+  'policy.warmUp.steps=40',
+  'policy.warmUp.rowsPerStep=64',
+  'propose.batch=16',
+  'solve.batch=8',
+  'evaluation.perBucket=10',
+  'evaluation.every=2',
+  'schedule.continueAsNewEvery=2',
+].flatMap((override) => ['--set', override]);
+
+let dataDir: string;
+
+interface Outcome {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function azr(args: readonly string[]): Promise<Outcome> {
+  const child = spawn(process.execPath, [path.join(ROOT, 'bin/azr.mjs'), ...args], {
+    cwd: ROOT,
+    env: { ...process.env, AZR_DATA_DIR: dataDir },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (part: Buffer) => (out += part.toString()));
+  child.stderr.on('data', (part: Buffer) => (err += part.toString()));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, out, err }));
+  });
+}
+
+async function azrJson<T>(args: readonly string[]): Promise<T> {
+  const { code, out, err } = await azr(args);
+  expect(code, `azr ${args.join(' ')}\n${out}\n${err}`).toBe(0);
+  return JSON.parse(out) as T;
+}
+
+interface Service {
+  readonly name: string;
+  readonly state: string;
+  readonly pid?: number;
+}
+
+/** kill -9 the supervisor first, so that it restarts nothing, then everything that it carried. */
+async function killEverything(): Promise<void> {
+  const { services } = await azrJson<{ services: Service[] }>(['status', '--json']);
+  const supervisor = JSON.parse(await readFile(path.join(dataDir, 'state/supervisor.json'), 'utf8')) as { pid: number };
+  for (const pid of [supervisor.pid, ...services.map((service) => service.pid)])
+    if (pid !== undefined) process.kill(pid, 'SIGKILL');
+}
+
+async function untilIteration(iteration: number): Promise<void> {
+  for (;;) {
+    const runs = await azrJson<{ run: string; status: string; iteration: number }[]>(['runs', '--json']);
+    const mine = runs.find(({ run }) => run === RUN);
+    expect(mine?.status, JSON.stringify(mine)).not.toBe('failed');
+    if ((mine?.iteration ?? 0) >= iteration) return;
+    await sleep(500);
+  }
+}
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(path.join(os.tmpdir(), 'azr-e2e-'));
+});
+
+afterAll(async () => {
+  await azr(['down']);
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+describe('a tiny run', () => {
+  it('is refused with a sentence and exit code 2 when it is asked for wrongly', async () => {
+    for (const [args, words] of [
+      [['run', 'tinny'], 'did you mean tiny'],
+      [['run', 'tiny', '--set', 'propose.bach=3'], 'did you mean batch'],
+      [['run', 'tiny', '--run', 'a b'], '--run is "a b"'],
+      [['worker', '--role', 'cook'], '--role holds "cook"'],
+      [['frobnicate'], 'unknown command'],
+    ] as const) {
+      const { code, err } = await azr(args);
+      expect([code, err.includes(words)], err).toEqual([2, true]);
+    }
+  });
+
+  it('survives kill -9 of every process in mid-run and ends with no event doubled', async () => {
+    expect((await azr(['up'])).code).toBe(0);
+    const started = await azrJson<{ run: string }>(['run', 'tiny', '--run', RUN, '--iterations', '5', ...SMALL, '--json']);
+    expect(started.run).toBe(RUN);
+    await untilIteration(1);
+    await sleep(700);
+    await killEverything();
+
+    const resumed = await azr(['resume', RUN, '--follow']);
+    expect(resumed.code, resumed.out + resumed.err).toBe(0);
+    expect(resumed.out).toContain('Held-out tasks');
+
+    const runs = await azrJson<{ run: string; preset: string; status: string; iteration: number }[]>(['runs', '--json']);
+    expect(runs[0]).toMatchObject({ run: RUN, preset: 'tiny', status: 'completed', iteration: 5 });
+
+    // Without FINAL: rows as the log gave them, so that a second write would show.
+    const keys: Record<string, string> = {
+      proposal_sampled: 'event_id',
+      task_accepted: 'event_id',
+      task_rejected: 'event_id',
+      program_executed: 'event_id',
+      solution_sampled: '(event_id, sample)',
+      solution_verified: '(event_id, sample)',
+      reward_assigned: '(event_id, sample, component)',
+      learner_sample: 'event_id',
+      learner_stepped: 'event_id',
+      iteration_completed: 'event_id',
+      run_completed: 'event_id',
+    };
+    for (const [table, key] of Object.entries(keys)) {
+      const [row] = await azrJson<{ rows: number; facts: number; places: number }[]>([
+        'sql',
+        '--json',
+        `select toUInt32(uniqExact(log_partition, log_offset, ${key})) as rows, toUInt32(uniqExact(${key})) as facts, toUInt32(count()) as places from ${table} where run_id = '${RUN}'`,
+      ]);
+      expect(row?.facts, table).toBeGreaterThan(0);
+      expect(row?.rows, `${table} holds a fact that was written twice`).toBe(row?.facts);
+    }
+    const iterations = await azrJson<{ iteration: number }[]>([
+      'sql',
+      '--json',
+      `select toUInt32(iteration) as iteration from iterations where run_id = '${RUN}' order by iteration`,
+    ]);
+    expect(iterations.map(({ iteration }) => iteration)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('answers in SQL', async () => {
+    const kinds = await azrJson<{ kind: string; tasks: number }[]>([
+      'sql',
+      '--json',
+      'select kind, toUInt32(count()) as tasks from task_history group by kind order by kind',
+    ]);
+    expect(kinds.map(({ kind }) => kind)).toEqual(['abduction', 'deduction', 'induction']);
+    const refused = await azr(['sql', 'drop table task_accepted']);
+    expect([refused.code, refused.err.includes('readonly')]).toEqual([2, true]);
+  });
+
+  it('never lets a held-out pair into a task or a batch', async () => {
+    const { isHeldOutText } = await import('../../src/policy/tiny/generator.js');
+    const tasks = await azrJson<{ code: string; inputs: string[] }[]>([
+      'sql',
+      '--json',
+      `select code, inputs from task_history where run_id = '${RUN}'`,
+    ]);
+    expect(tasks.length).toBeGreaterThan(0);
+    for (const { code, inputs } of tasks)
+      for (const input of inputs) expect(isHeldOutText(code, input)).toBe(false);
+    const [held] = await azrJson<{ rows: number }[]>([
+      'sql',
+      '--json',
+      `select toUInt32(count()) as rows from learner_sample where run_id = '${RUN}' and subject_id in (select subject_id from task_rejected where reason = 'held-out')`,
+    ]);
+    expect(held?.rows).toBe(0);
+  });
+
+  it('replays with no difference, learner included', async () => {
+    const report = await azrJson<{ counts: { check: string; checked: number }[]; differences: unknown[] }>([
+      'replay',
+      RUN,
+      '--verify',
+      'executions,verdicts,rewards,advantages,learner',
+      '--json',
+    ]);
+    expect(report.differences).toEqual([]);
+    for (const { check, checked } of report.counts) expect(checked, check).toBeGreaterThan(0);
+  });
+
+  it('names what is wrong with a replay that cannot be', async () => {
+    const unknown = await azr(['replay', 'e2f']);
+    expect([unknown.code, unknown.err.includes('did you mean e2e')], unknown.err).toEqual([2, true]);
+    const beyond = await azr(['replay', RUN, '--from', '99']);
+    expect([beyond.code, beyond.err.includes('completed iterations 1 to 5')], beyond.err).toEqual([2, true]);
+  });
+
+  it('is paused, resumed and stopped by signals', async () => {
+    const run = 'e2e-signals';
+    await azrJson(['run', 'tiny', '--run', run, '--iterations', '50', ...SMALL, '--json']);
+    expect((await azr(['pause', run])).code).toBe(0);
+    for (;;) {
+      const runs = await azrJson<{ run: string; status: string }[]>(['runs', '--json']);
+      if (runs.find((candidate) => candidate.run === run)?.status === 'paused') break;
+      await sleep(500);
+    }
+    expect((await azr(['resume', run])).code).toBe(0);
+    expect((await azr(['stop', run])).code).toBe(0);
+    const watched = await azr(['watch', run]);
+    expect(watched.code, watched.out + watched.err).toBe(0);
+    const [row] = await azrJson<{ status: string; reason: string }[]>([
+      'sql',
+      '--json',
+      `select status, end_reason as reason from runs where run_id = '${run}'`,
+    ]);
+    expect(row).toEqual({ status: 'completed', reason: 'stopped' });
+  });
+});
