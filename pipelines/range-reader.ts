@@ -96,7 +96,9 @@ export class RangeReader {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#consumer.close(true);
+  close(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#consumer.close(true, (error) => (error instanceof Error ? reject(error) : resolve()));
+    });
   }
 }

@@ -34,6 +34,6 @@ export function table(rows: readonly Readonly<Record<string, unknown>>[]): strin
 function text(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (typeof value === 'string') return value;
-  if (typeof value === 'number' && !Number.isInteger(value)) return value.toFixed(3);
-  return typeof value === 'object' ? JSON.stringify(value) : String(value as number | boolean | bigint);
+  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : value.toFixed(3);
+  return JSON.stringify(value);
 }

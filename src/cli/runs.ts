@@ -33,13 +33,15 @@ export async function knownRuns(session: Session, client: Client): Promise<Known
       .getHandle(info.workflowId)
       .query<RunProgress>('progress')
       .catch(() => undefined);
+    // What azr run noted at the start; the log may not have the run yet.
+    const memo = (info.memo ?? {}) as { preset?: string; configHash?: string };
     byId.set(info.workflowId, {
       run: info.workflowId,
-      preset: row?.preset ?? String((info.memo as { preset?: unknown } | undefined)?.preset ?? ''),
+      preset: row?.preset ?? memo.preset ?? '',
       status: live?.status ?? row?.status ?? 'running',
       iteration: live?.iteration ?? row?.iteration ?? 0,
       started: row?.started ?? info.startTime.toISOString().replace('T', ' ').slice(0, 23),
-      configHash: row?.configHash ?? String((info.memo as { configHash?: unknown } | undefined)?.configHash ?? ''),
+      configHash: row?.configHash ?? memo.configHash ?? '',
     });
   }
   return [...byId.values()].sort((a, b) => (a.started < b.started ? 1 : a.started > b.started ? -1 : 0));

@@ -1,4 +1,7 @@
-/** The policy engine in this process: checkpoints in, samples and checkpoints out. Graphs are built once a model shape. */
+/**
+ * The policy engine in this process: checkpoints in, samples and checkpoints out. Graphs are built once a model shape.
+ * One call at a time (engine-process.ts sees to it): a call may let go of the model that was longest unused.
+ */
 import { createHash } from 'node:crypto';
 import { findCheckpoint, loadCheckpoint, saveCheckpoint } from '../../learner/checkpoint.js';
 import { Random } from '../../random.js';
