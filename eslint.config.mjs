@@ -52,7 +52,11 @@ const zones = [
     except: ['./event-log.ts'],
     message: 'workflows import types and pure functions only.',
   },
-  { target: './src/activities', from: ['./src/cli', './src/web'], message: 'activities do not know the CLI.' },
+  {
+    target: './src/activities',
+    from: ['./src/cli', './src/web'],
+    message: 'activities do not know the CLI.',
+  },
 ];
 
 export default tseslint.config(
@@ -83,7 +87,20 @@ export default tseslint.config(
         'error',
         {
           patterns: [
-            { group: ['node:*', 'fs', 'path', 'crypto', 'kafkajs', '@clickhouse/*', '@tensorflow/*', 'chdb', 'pino'], message: 'Workflow code is deterministic: effects belong in activities.' },
+            {
+              group: [
+                'node:*',
+                'fs',
+                'path',
+                'crypto',
+                'kafkajs',
+                '@clickhouse/*',
+                '@tensorflow/*',
+                'chdb',
+                'pino',
+              ],
+              message: 'Workflow code is deterministic: effects belong in activities.',
+            },
           ],
         },
       ],
@@ -95,7 +112,14 @@ export default tseslint.config(
     },
   },
   {
-    files: ['src/tasks/**/*.ts', 'src/reward/**/*.ts', 'src/buffer/**/*.ts', 'src/policy/**/*.ts', 'src/learner/**/*.ts', 'pipelines/**/*.ts'],
+    files: [
+      'src/tasks/**/*.ts',
+      'src/reward/**/*.ts',
+      'src/buffer/**/*.ts',
+      'src/policy/**/*.ts',
+      'src/learner/**/*.ts',
+      'pipelines/**/*.ts',
+    ],
     rules: {
       'no-restricted-properties': [
         'error',
@@ -105,6 +129,19 @@ export default tseslint.config(
   },
   {
     files: ['**/*.mjs'],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', Buffer: 'readonly', fetch: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly', AbortSignal: 'readonly', setInterval: 'readonly', clearInterval: 'readonly' } },
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        URL: 'readonly',
+        Buffer: 'readonly',
+        fetch: 'readonly',
+        setTimeout: 'readonly',
+        clearTimeout: 'readonly',
+        AbortSignal: 'readonly',
+        setInterval: 'readonly',
+        clearInterval: 'readonly',
+      },
+    },
   },
 );

@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 if (!existsSync(path.join(root, 'node_modules', 'esbuild'))) {
-  console.error('azr: the packages are not installed here. Run `npm start` (or `node scripts/start.mjs --setup-only`) first.');
+  console.error(
+    'azr: the packages are not installed here. Run `npm start` (or `node scripts/start.mjs --setup-only`) first.',
+  );
   process.exit(3);
 }
 const { isFresh, buildAll } = await import('../scripts/build.mjs');

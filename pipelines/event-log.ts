@@ -20,7 +20,11 @@ export interface EventReference {
   readonly topic: string;
   readonly ranges: readonly OffsetRange[];
   /** Which events within the ranges are meant. */
-  readonly selector: { readonly runId: string; readonly iteration: number; readonly types: readonly EventType[] };
+  readonly selector: {
+    readonly runId: string;
+    readonly iteration: number;
+    readonly types: readonly EventType[];
+  };
   readonly count: number;
   /** SHA-256 over the sorted ids and payload digests of the set. */
   readonly digest: string;

@@ -8,7 +8,13 @@ import { createHash } from 'node:crypto';
 import type { Producer } from 'kafkajs';
 import type { AzrEvent, EventType } from '../schemas/generated/events.js';
 import type { ServiceAddresses } from '../src/config/addresses.js';
-import { CorruptLogError, type EventLog, type EventReference, type LoggedEvent, type Offsets } from './event-log.js';
+import {
+  CorruptLogError,
+  type EventLog,
+  type EventReference,
+  type LoggedEvent,
+  type Offsets,
+} from './event-log.js';
 import { RangeReader, type RawMessage } from './range-reader.js';
 import { DerivedSchemaIds, RegistrySchemaIds, type LoadableSchemaIds } from './schema-ids.js';
 import { encodeEvent, EventDecoder, type Decoded } from './serde.js';
@@ -24,10 +30,14 @@ export async function createEventLog(
   addresses: Pick<ServiceAddresses, 'kafkaBrokers' | 'schemaRegistryUrl'>,
 ): Promise<EventLog> {
   await ensureTopics(addresses.kafkaBrokers);
-  const producer = kafkaClient(addresses.kafkaBrokers, 'azr').producer({ idempotent: true, maxInFlightRequests: 1 });
+  const producer = kafkaClient(addresses.kafkaBrokers, 'azr').producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+  });
   await producer.connect();
   let ids: LoadableSchemaIds;
-  if (addresses.schemaRegistryUrl !== undefined) ids = await RegistrySchemaIds.connect(addresses.schemaRegistryUrl);
+  if (addresses.schemaRegistryUrl !== undefined)
+    ids = await RegistrySchemaIds.connect(addresses.schemaRegistryUrl);
   else {
     const derived = new DerivedSchemaIds(addresses.kafkaBrokers);
     await derived.publish(producer);
@@ -37,7 +47,11 @@ export async function createEventLog(
 }
 
 /** Decodes a message; an id that is not known is asked for once. */
-export async function decodeMessage(decoder: EventDecoder, ids: LoadableSchemaIds, value: Buffer): Promise<Decoded> {
+export async function decodeMessage(
+  decoder: EventDecoder,
+  ids: LoadableSchemaIds,
+  value: Buffer,
+): Promise<Decoded> {
   const decoded = decoder.decode(value);
   if (decoded.ok || decoded.reason !== 'unknown-schema' || value.length < 5) return decoded;
   const id = value.readUInt32BE(1);
@@ -66,7 +80,9 @@ class KafkaEventLog implements EventLog {
     return Object.fromEntries(
       topics.map((topic) => [
         topic,
-        Object.fromEntries((ends.get(topic) ?? []).map((offset, partition) => [partition, offset.toString()])),
+        Object.fromEntries(
+          (ends.get(topic) ?? []).map((offset, partition) => [partition, offset.toString()]),
+        ),
       ]),
     );
   }
@@ -96,7 +112,9 @@ class KafkaEventLog implements EventLog {
     const selector = { runId, iteration, types: [...types].sort() };
 
     const standing = new Set<string>();
-    for await (const { event } of this.scan(topic, since, undefined, (candidate) => selects(selector, candidate)))
+    for await (const { event } of this.scan(topic, since, undefined, (candidate) =>
+      selects(selector, candidate),
+    ))
       standing.add(event.envelope.eventId);
     await this.#send(
       topic,
@@ -113,7 +131,9 @@ class KafkaEventLog implements EventLog {
     const set = await this.#collect(topic, ranges, selector);
     for (const event of events)
       if (!set.has(event.envelope.eventId))
-        throw new CorruptLogError(`${event.type} ${event.envelope.eventId} was written to ${topic} and is not there`);
+        throw new CorruptLogError(
+          `${event.type} ${event.envelope.eventId} was written to ${topic} and is not there`,
+        );
     return { topic, ranges, selector, count: set.size, digest: digestOf(set.values()) };
   }
 
@@ -159,9 +179,15 @@ class KafkaEventLog implements EventLog {
     for (const [partition, end] of ends.entries()) {
       const begin = BigInt(from[topic]?.[partition] ?? '0');
       const stop = to?.[topic]?.[partition];
-      for await (const message of this.#reader.read(topic, partition, begin, stop === undefined ? end : BigInt(stop))) {
+      for await (const message of this.#reader.read(
+        topic,
+        partition,
+        begin,
+        stop === undefined ? end : BigInt(stop),
+      )) {
         const event = await this.#decode(topic, message);
-        if (event !== undefined && filter(event)) yield { event, partition, offset: message.offset.toString() };
+        if (event !== undefined && filter(event))
+          yield { event, partition, offset: message.offset.toString() };
       }
     }
   }

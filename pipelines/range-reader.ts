@@ -92,7 +92,9 @@ export class RangeReader {
       // Offsets below `to` were assigned, so they come; a broker that restarts answers late.
       idle = next === before ? idle + 1 : 0;
       if (idle > 120)
-        throw new Error(`topic ${topic}, partition ${partition}: nothing came at offset ${next}, though ${to} was reached`);
+        throw new Error(
+          `topic ${topic}, partition ${partition}: nothing came at offset ${next}, though ${to} was reached`,
+        );
     }
   }
 

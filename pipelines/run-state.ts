@@ -42,7 +42,10 @@ export async function runStateFromLog(log: EventLog, runId: string): Promise<Log
     else if (event.type === 'IterationCompleted' && event.envelope.iteration > iteration) {
       iteration = event.envelope.iteration;
       completed = event.data;
-      elapsedMs += Object.values(JSON.parse(event.data.durationsJson) as Record<string, number>).reduce((a, b) => a + b, 0);
+      elapsedMs += Object.values(JSON.parse(event.data.durationsJson) as Record<string, number>).reduce(
+        (a, b) => a + b,
+        0,
+      );
     }
   }
   if (started === undefined) return undefined;
@@ -57,13 +60,16 @@ export async function runStateFromLog(log: EventLog, runId: string): Promise<Log
   if (saved === undefined) return undefined;
   let lastEvaluated = -1;
   for await (const { event } of log.scan(topicOf('EvaluationCompleted'), {}, undefined, mine))
-    if (event.type === 'EvaluationCompleted') lastEvaluated = Math.max(lastEvaluated, event.envelope.iteration);
+    if (event.type === 'EvaluationCompleted')
+      lastEvaluated = Math.max(lastEvaluated, event.envelope.iteration);
 
   const { data, partition, offset } = started;
   // The run's facts lie behind its RunStarted in that topic, and anywhere in the others.
   const startOffsets: Offsets = { [topicOf('RunStarted')]: { [partition]: offset } };
   const [reference] = await log.append(
-    await collect(log.scan(topicOf('RunStarted'), startOffsets, undefined, (e) => mine(e) && e.type === 'RunStarted')),
+    await collect(
+      log.scan(topicOf('RunStarted'), startOffsets, undefined, (e) => mine(e) && e.type === 'RunStarted'),
+    ),
     startOffsets,
   );
   // An iteration that had begun goes on with the facts it has: they stand behind its own start.
@@ -76,7 +82,11 @@ export async function runStateFromLog(log: EventLog, runId: string): Promise<Log
     state: (dataFolder) => ({
       run: { runId, started: reference as EventReference, startOffsets },
       iteration,
-      checkpoint: { version: saved.version, folder: path.join(dataFolder, saved.folder), digest: saved.digest },
+      checkpoint: {
+        version: saved.version,
+        folder: path.join(dataFolder, saved.folder),
+        digest: saved.digest,
+      },
       head,
       elapsedMs,
       lastEvaluated,

@@ -44,7 +44,8 @@ export class DerivedSchemaIds implements LoadableSchemaIds {
       const [start, end] = [await reader.starts([SCHEMAS_TOPIC]), await reader.ends([SCHEMAS_TOPIC])];
       const [from, to] = [start.get(SCHEMAS_TOPIC)?.[0] ?? 0n, end.get(SCHEMAS_TOPIC)?.[0] ?? 0n];
       for await (const { key, value } of reader.read(SCHEMAS_TOPIC, 0, from, to))
-        if (key !== null && value !== null && Number(key.toString()) === id) this.#known.set(id, value.toString());
+        if (key !== null && value !== null && Number(key.toString()) === id)
+          this.#known.set(id, value.toString());
     } finally {
       await reader.close();
     }
@@ -95,7 +96,8 @@ export class RegistrySchemaIds implements LoadableSchemaIds {
   }
 
   async load(id: number): Promise<void> {
-    const schema = (await this.#registry.getSchema(id).catch(() => undefined)) as { toString(): string } | undefined;
+    const schema = (await this.#registry.getSchema(id).catch(() => undefined)) as
+      { toString(): string } | undefined;
     if (schema !== undefined) this.#schemaById.set(id, JSON.stringify(schema));
   }
 }

@@ -3,7 +3,12 @@
  * everything that reads Avro from Kafka. Old versions resolve to the newest schema of their type, then through upcasters.
  */
 import avsc from 'avsc';
-import { SCHEMA_VERSIONS, type AzrEvent, type EventType, type SchemaVersion } from '../schemas/generated/events.js';
+import {
+  SCHEMA_VERSIONS,
+  type AzrEvent,
+  type EventType,
+  type SchemaVersion,
+} from '../schemas/generated/events.js';
 import { upcast } from './upcasters.js';
 
 const MAGIC = 0;
@@ -18,7 +23,11 @@ export interface SchemaIds {
 
 export type Decoded =
   | { readonly ok: true; readonly event: AzrEvent }
-  | { readonly ok: false; readonly reason: 'too-short' | 'bad-magic' | 'unknown-schema' | 'bad-body'; readonly detail: string };
+  | {
+      readonly ok: false;
+      readonly reason: 'too-short' | 'bad-magic' | 'unknown-schema' | 'bad-body';
+      readonly detail: string;
+    };
 
 const newestByType = new Map<EventType, SchemaVersion>();
 for (const version of SCHEMA_VERSIONS) {
@@ -28,7 +37,8 @@ for (const version of SCHEMA_VERSIONS) {
 
 export function newestSchema(type: EventType): SchemaVersion {
   const schema = newestByType.get(type);
-  if (schema === undefined) throw new RangeError(`type is ${type}; accepted are ${[...newestByType.keys()].join(', ')}`);
+  if (schema === undefined)
+    throw new RangeError(`type is ${type}; accepted are ${[...newestByType.keys()].join(', ')}`);
   return schema;
 }
 
@@ -51,7 +61,9 @@ export function encodeEvent(event: AzrEvent, ids: SchemaIds): Buffer {
   try {
     body = writer.toBuffer(record);
   } catch {
-    throw new Error(`${event.type} ${event.envelope.eventId} does not fit its schema: ${misfit(writer, record)}`);
+    throw new Error(
+      `${event.type} ${event.envelope.eventId} does not fit its schema: ${misfit(writer, record)}`,
+    );
   }
   const header = Buffer.alloc(HEADER_BYTES);
   header.writeUInt8(MAGIC, 0);
@@ -63,7 +75,9 @@ function misfit(writer: avsc.Type, record: unknown): string {
   const found: string[] = [];
   writer.isValid(record, {
     errorHook: (at: string[], value: unknown, type: avsc.Type) =>
-      found.push(`${at.join('.')} is ${JSON.stringify(value)?.slice(0, 80) ?? 'undefined'}; accepted is ${String(type).slice(0, 80)}`),
+      found.push(
+        `${at.join('.')} is ${JSON.stringify(value)?.slice(0, 80) ?? 'undefined'}; accepted is ${String(type).slice(0, 80)}`,
+      ),
   });
   return found.join('; ');
 }
@@ -87,15 +101,27 @@ export class EventDecoder {
 
   decode(bytes: Buffer): Decoded {
     if (bytes.length < HEADER_BYTES)
-      return { ok: false, reason: 'too-short', detail: `${bytes.length} bytes; a message has at least ${HEADER_BYTES}` };
+      return {
+        ok: false,
+        reason: 'too-short',
+        detail: `${bytes.length} bytes; a message has at least ${HEADER_BYTES}`,
+      };
     if (bytes.readUInt8(0) !== MAGIC)
-      return { ok: false, reason: 'bad-magic', detail: `first byte is ${bytes.readUInt8(0)}; accepted is ${MAGIC}` };
+      return {
+        ok: false,
+        reason: 'bad-magic',
+        detail: `first byte is ${bytes.readUInt8(0)}; accepted is ${MAGIC}`,
+      };
     const id = bytes.readUInt32BE(1);
     let reader: Reader | undefined;
     try {
       reader = this.#readerOf(id);
     } catch (error) {
-      return { ok: false, reason: 'unknown-schema', detail: `schema ${id} cannot be read: ${(error as Error).message}` };
+      return {
+        ok: false,
+        reason: 'unknown-schema',
+        detail: `schema ${id} cannot be read: ${(error as Error).message}`,
+      };
     }
     if (reader === undefined)
       return { ok: false, reason: 'unknown-schema', detail: `schema id ${id} is not registered` };
@@ -121,7 +147,9 @@ export class EventDecoder {
     if (!newestByType.has(type)) return undefined;
     const writer = avsc.Type.forSchema(schema as avsc.Schema);
     const reader = writerOf(type);
-    const version = SCHEMA_VERSIONS.find((candidate) => candidate.type === type && sameSchema(candidate.schema, text))?.version;
+    const version = SCHEMA_VERSIONS.find(
+      (candidate) => candidate.type === type && sameSchema(candidate.schema, text),
+    )?.version;
     const made: Reader = {
       type,
       version: version ?? newestSchema(type).version,

@@ -48,7 +48,9 @@ export async function runSink(options: SinkOptions): Promise<void> {
     } catch (error) {
       options.onError?.(error as Error);
       if (!ready && attempt >= 20) throw error;
-      await sleep(Math.min(5_000, 250 * 2 ** Math.min(attempt, 5)), undefined, { signal }).catch(() => undefined);
+      await sleep(Math.min(5_000, 250 * 2 ** Math.min(attempt, 5)), undefined, { signal }).catch(
+        () => undefined,
+      );
     }
   }
 }
@@ -148,7 +150,10 @@ class Sink {
     at.next = next;
   }
 
-  async #bury(topic: string, dead: readonly { message: RawMessage; reason: string; detail: string }[]): Promise<void> {
+  async #bury(
+    topic: string,
+    dead: readonly { message: RawMessage; reason: string; detail: string }[],
+  ): Promise<void> {
     const producer = kafkaClient(this.#addresses.kafkaBrokers, 'azr-sink').producer({
       idempotent: true,
       maxInFlightRequests: 1,
@@ -161,7 +166,13 @@ class Sink {
         messages: dead.map(({ message, reason, detail }) => ({
           key: `${topic}/${message.partition}/${message.offset}`,
           value: message.value,
-          headers: { topic, partition: String(message.partition), offset: String(message.offset), reason, detail },
+          headers: {
+            topic,
+            partition: String(message.partition),
+            offset: String(message.offset),
+            reason,
+            detail,
+          },
         })),
       });
     } finally {
@@ -179,7 +190,8 @@ class Sink {
 export async function storedOffsets(client: ClickHouseClient): Promise<Map<string, bigint>> {
   const rows = await (
     await client.query({
-      query: 'SELECT topic, log_partition, toString(max(next_offset)) AS next FROM sink_offsets GROUP BY topic, log_partition',
+      query:
+        'SELECT topic, log_partition, toString(max(next_offset)) AS next FROM sink_offsets GROUP BY topic, log_partition',
       format: 'JSONEachRow',
     })
   ).json<{ topic: string; log_partition: number; next: string }>();

@@ -14,7 +14,12 @@ import { eventTopics } from './topics.js';
 export type SqlFormat = 'table' | 'json' | 'csv' | 'parquet';
 
 /** `json` is an array of objects; the others are the engine's. */
-const ENGINE_FORMAT = { table: 'PrettyCompactMonoBlock', json: 'JSONEachRow', csv: 'CSVWithNames', parquet: 'Parquet' } as const;
+const ENGINE_FORMAT = {
+  table: 'PrettyCompactMonoBlock',
+  json: 'JSONEachRow',
+  csv: 'CSVWithNames',
+  parquet: 'Parquet',
+} as const;
 
 /** @throws UsageError with the engine's message where it does not accept the query. */
 export async function runSql(addresses: ServiceAddresses, query: string, format: SqlFormat): Promise<Buffer> {
@@ -29,10 +34,14 @@ export async function runSql(addresses: ServiceAddresses, query: string, format:
     for await (const part of stream as AsyncIterable<Buffer>) parts.push(Buffer.from(part));
     const bytes = Buffer.concat(parts);
     if (format !== 'json') return bytes;
-    const lines = bytes.toString('utf8').split('\n').filter((line) => line !== '');
+    const lines = bytes
+      .toString('utf8')
+      .split('\n')
+      .filter((line) => line !== '');
     return Buffer.from(`[${lines.join(',\n')}]\n`);
   } catch (error) {
-    if (error instanceof ClickHouseError) throw new UsageError(`the query is refused: ${error.message.trim()}`);
+    if (error instanceof ClickHouseError)
+      throw new UsageError(`the query is refused: ${error.message.trim()}`);
     throw error;
   } finally {
     await client.close();

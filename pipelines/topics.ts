@@ -76,7 +76,11 @@ export async function ensureTopics(brokers: readonly string[], partitions = 1): 
         numPartitions: topic === DEAD_LETTERS_TOPIC ? 1 : partitions,
         configEntries: keep,
       })),
-      { topic: SCHEMAS_TOPIC, numPartitions: 1, configEntries: [{ name: 'cleanup.policy', value: 'compact' }] },
+      {
+        topic: SCHEMAS_TOPIC,
+        numPartitions: 1,
+        configEntries: [{ name: 'cleanup.policy', value: 'compact' }],
+      },
     ].filter(({ topic }) => !existing.has(topic));
     if (wanted.length > 0) {
       await admin.createTopics({ topics: wanted, waitForLeaders: false }).catch((error: unknown) => {
@@ -98,7 +102,11 @@ async function untilLed(admin: Admin, topics: readonly string[]): Promise<void> 
   for (let attempt = 0; ; attempt++) {
     try {
       const { topics: found } = await admin.fetchTopicMetadata({ topics: [...topics] });
-      if (found.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)))
+      if (
+        found.every(
+          ({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0),
+        )
+      )
         return;
     } catch (error) {
       if (attempt >= 100) throw error;

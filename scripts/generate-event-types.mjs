@@ -14,7 +14,9 @@ export async function generateEventTypes(root) {
     const match = FILE.exec(file);
     if (match === null) {
       if (file.endsWith('.avsc'))
-        throw new Error(`schemas/${file} is misnamed; accepted is the-fact.vN.avsc, as in task-accepted.v1.avsc`);
+        throw new Error(
+          `schemas/${file} is misnamed; accepted is the-fact.vN.avsc, as in task-accepted.v1.avsc`,
+        );
       continue;
     }
     const schema = JSON.parse(await readFile(path.join(folder, file), 'utf8'));

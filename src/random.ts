@@ -57,7 +57,8 @@ export class Random {
   /** An index drawn with probability proportional to its weight (all >= 0, at least one > 0). */
   weighted(cumulative: readonly number[]): number {
     const total = cumulative.at(-1);
-    if (total === undefined || !(total > 0)) throw new RangeError('weights sum to 0; at least one must be above 0');
+    if (total === undefined || !(total > 0))
+      throw new RangeError('weights sum to 0; at least one must be above 0');
     const u = this.uniform() * total;
     let low = 0;
     let high = cumulative.length - 1;

@@ -20,7 +20,9 @@ export async function iteration(input: IterationInput): Promise<IterationResult>
   const { since } = await timed('start', () => orchestrate.startIteration(input.context));
   const context = { ...input.context, since };
   const { proposals } = await timed('propose', () => rollout.propose(context));
-  const { tasks, accepted, rejected } = await timed('validate', () => sandbox.validate(context, { proposals }));
+  const { tasks, accepted, rejected } = await timed('validate', () =>
+    sandbox.validate(context, { proposals }),
+  );
   const { solutions } = await timed('solve', () => rollout.solve(context, { tasks }));
   const verified = await timed('verify', () => sandbox.verify(context, { tasks, solutions }));
   const { verdicts } = verified;

@@ -22,7 +22,10 @@ const retry: RetryPolicy = {
 const quick = { startToCloseTimeout: '5 minutes', heartbeatTimeout: '30 seconds', retry } as const;
 const long = { startToCloseTimeout: '12 hours', heartbeatTimeout: '30 seconds', retry } as const;
 
-export const orchestrate = proxyActivities<OrchestrateSteps>({ taskQueue: TASK_QUEUES.orchestrate, ...quick });
+export const orchestrate = proxyActivities<OrchestrateSteps>({
+  taskQueue: TASK_QUEUES.orchestrate,
+  ...quick,
+});
 export const rollout = proxyActivities<RolloutSteps>({ taskQueue: TASK_QUEUES.rollout, ...long });
 export const sandbox = proxyActivities<SandboxSteps>({ taskQueue: TASK_QUEUES.sandbox, ...long });
 export const learner = proxyActivities<LearnerSteps>({ taskQueue: TASK_QUEUES.learner, ...long });

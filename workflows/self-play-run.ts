@@ -12,7 +12,15 @@ import {
 import { iteration } from './iteration.js';
 import { evaluation, learner, orchestrate, sandbox } from './proxies.js';
 import { failureText } from './failure-text.js';
-import type { IterationResult, RunProgress, RunResult, RunState, RunStatus, ScoreLine, SelfPlayRunInput } from './types.js';
+import type {
+  IterationResult,
+  RunProgress,
+  RunResult,
+  RunState,
+  RunStatus,
+  ScoreLine,
+  SelfPlayRunInput,
+} from './types.js';
 import type { IterationSummary, StepContext } from './types.js';
 
 export const pause = defineSignal<[string?]>('pause');
@@ -35,7 +43,12 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
   setHandler(stop, () => void (stopping = true));
   setHandler(progress, () => ({
     runId,
-    status: paused !== null && status === 'running' ? 'paused' : stopping && status === 'running' ? 'stopping' : status,
+    status:
+      paused !== null && status === 'running'
+        ? 'paused'
+        : stopping && status === 'running'
+          ? 'stopping'
+          : status,
     iteration: state?.iteration ?? 0,
     iterations: schedule.iterations,
     step,
@@ -63,13 +76,22 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
       const run = await orchestrate.startRun({ runId, preset, configJson, configHash, interpreter, backend });
       [status, step] = ['warming-up', 'warm-up'];
       const { checkpoint } = await learner.warmUp(run);
-      state = { run, iteration: 0, checkpoint, head: run.startOffsets, elapsedMs: 0, lastEvaluated: -1, pauses: 0 };
+      state = {
+        run,
+        iteration: 0,
+        checkpoint,
+        head: run.startOffsets,
+        elapsedMs: 0,
+        lastEvaluated: -1,
+        pauses: 0,
+      };
       status = 'running';
     }
     if (state.lastEvaluated < 0) state = await evaluate(state);
 
     const firstOfHistory = state.iteration;
-    const timeIsUp = (s: RunState): boolean => schedule.minutes !== null && s.elapsedMs >= schedule.minutes * 60_000;
+    const timeIsUp = (s: RunState): boolean =>
+      schedule.minutes !== null && s.elapsedMs >= schedule.minutes * 60_000;
     while (state.iteration < schedule.iterations && !stopping && !timeIsUp(state)) {
       if (paused !== null) {
         const { run, iteration: at, pauses }: RunState = state;
@@ -121,7 +143,11 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
     const failure = failureText(error);
     if (failure !== undefined && state !== undefined) {
       status = 'failed';
-      await orchestrate.recordLifecycle(state.run, state.iteration, 0, { type: 'RunFailed', error: failure, step });
+      await orchestrate.recordLifecycle(state.run, state.iteration, 0, {
+        type: 'RunFailed',
+        error: failure,
+        step,
+      });
     }
     throw error;
   }

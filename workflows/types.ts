@@ -58,7 +58,8 @@ export interface RunState {
   readonly pauses: number;
 }
 
-export type RunStatus = 'starting' | 'warming-up' | 'running' | 'paused' | 'stopping' | 'completed' | 'failed';
+export type RunStatus =
+  'starting' | 'warming-up' | 'running' | 'paused' | 'stopping' | 'completed' | 'failed';
 
 export interface RunProgress {
   readonly runId: string;

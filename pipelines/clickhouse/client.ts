@@ -7,7 +7,10 @@ import { repositoryRoot } from '../../src/config/paths.js';
 
 export type ClickHouseAddress = Pick<ServiceAddresses, 'clickhouseUrl' | 'clickhouseDatabase'>;
 
-export function clickHouseClient(address: ClickHouseAddress, database = address.clickhouseDatabase): ClickHouseClient {
+export function clickHouseClient(
+  address: ClickHouseAddress,
+  database = address.clickhouseDatabase,
+): ClickHouseClient {
   return createClient({
     url: address.clickhouseUrl,
     database,
@@ -35,7 +38,9 @@ export async function migrate(address: ClickHouseAddress): Promise<string[]> {
     ).json<{ name: string }>();
     const applied = new Set(rows.map(({ name }) => name));
     const folder = path.join(repositoryRoot(), 'infra', 'clickhouse', 'migrations');
-    const pending = (await readdir(folder)).filter((file) => file.endsWith('.sql') && !applied.has(file)).sort();
+    const pending = (await readdir(folder))
+      .filter((file) => file.endsWith('.sql') && !applied.has(file))
+      .sort();
     for (const file of pending) {
       for (const statement of statements(await readFile(path.join(folder, file), 'utf8')))
         await client.command({ query: statement });

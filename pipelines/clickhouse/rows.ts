@@ -105,12 +105,17 @@ const names = new Map<string, string>();
 export function snakeCase(name: string): string {
   let snake = names.get(name);
   if (snake === undefined) {
-    snake = name.replace(/KiB$/, 'Kib').replace(/(?<!^)[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
+    snake = name
+      .replace(/KiB$/, 'Kib')
+      .replace(/(?<!^)[A-Z]/g, (letter) => `_${letter}`)
+      .toLowerCase();
     names.set(name, snake);
   }
   return snake;
 }
 
 function snake(record: object): Row {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [snakeCase(name), value as unknown]));
+  return Object.fromEntries(
+    Object.entries(record).map(([name, value]) => [snakeCase(name), value as unknown]),
+  );
 }

@@ -57,7 +57,12 @@ export class BufferViews {
       if (event.type !== 'SolutionVerified' || view.groups.has(event.data.groupId)) continue;
       view.groups.add(event.data.groupId);
       const { taskId, attempts } = event.data;
-      recordAttempts(view.buffer, taskId, attempts.length, attempts.filter((attempt) => attempt.correct).length);
+      recordAttempts(
+        view.buffer,
+        taskId,
+        attempts.length,
+        attempts.filter((attempt) => attempt.correct).length,
+      );
     }
     view.position = {
       [TASKS]: upTo[TASKS] ?? view.position[TASKS] ?? {},

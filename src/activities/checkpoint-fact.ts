@@ -13,7 +13,8 @@ export async function checkpointFact(
   warmUp: boolean,
 ): Promise<AzrEvent> {
   let bytes = 0;
-  for (const file of await readdir(checkpoint.folder)) bytes += (await stat(path.join(checkpoint.folder, file))).size;
+  for (const file of await readdir(checkpoint.folder))
+    bytes += (await stat(path.join(checkpoint.folder, file))).size;
   return fact(origin, 'CheckpointSaved', [checkpoint.version, checkpoint.digest], {
     version: checkpoint.version,
     folder: path.relative(dataFolder, checkpoint.folder),

@@ -18,7 +18,9 @@ export function makeEvaluate(dependencies: EvaluateDependencies): EvaluateSteps[
       const began = Date.now();
       const config = await configs.of(context.run);
       const examples = tinyHeldOut(config.evaluation.perBucket);
-      const prompts = examples.map(({ task }) => codec.solvePrompt(task.kind, taskKinds[task.kind].solverView(task)));
+      const prompts = examples.map(({ task }) =>
+        codec.solvePrompt(task.kind, taskKinds[task.kind].solverView(task)),
+      );
       const samples = await engine.sample(
         context.checkpoint,
         examples.map(({ task }, i) => {
@@ -43,7 +45,9 @@ export function makeEvaluate(dependencies: EvaluateDependencies): EvaluateSteps[
         sandbox,
         examples.flatMap(({ task }, i) => {
           const answer = answers[i] ?? null;
-          return answer === null ? [] : [{ id: task.taskId, ...taskKinds[task.kind].judgeInput(task, answer) }];
+          return answer === null
+            ? []
+            : [{ id: task.taskId, ...taskKinds[task.kind].judgeInput(task, answer) }];
         }),
       );
       const verdictOf = new Map(verdicts.map((verdict) => [verdict.id, verdict]));
@@ -73,7 +77,12 @@ export function makeEvaluate(dependencies: EvaluateDependencies): EvaluateSteps[
           completionText: codec.text(sample?.tokens ?? []),
           completionTokens: sample?.tokens ?? [],
           answer: answers[i] ?? null,
-          expected: task.kind === 'deduction' ? (task.outputs[0] ?? '') : task.kind === 'abduction' ? (task.inputs[0] ?? '') : task.code,
+          expected:
+            task.kind === 'deduction'
+              ? (task.outputs[0] ?? '')
+              : task.kind === 'abduction'
+                ? (task.inputs[0] ?? '')
+                : task.code,
           correct,
           reason: verdictOf.get(task.taskId)?.reason ?? 'no-answer',
         });
@@ -89,7 +98,10 @@ export function makeEvaluate(dependencies: EvaluateDependencies): EvaluateSteps[
         }),
       );
       await log.append(events, context.since);
-      const lines: ScoreLine[] = [...scores.values()].map((score) => ({ iteration: context.iteration, ...score }));
+      const lines: ScoreLine[] = [...scores.values()].map((score) => ({
+        iteration: context.iteration,
+        ...score,
+      }));
       return { scores: lines };
     });
 }

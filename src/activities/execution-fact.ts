@@ -14,7 +14,15 @@ export function executionFact(
   result: ExecutionResult,
   interpreter: Interpreter,
 ): AzrEvent {
-  const executionId = idOf(origin.runId, origin.iteration, 'execution', purpose, subjectId, request.code, ...request.inputs);
+  const executionId = idOf(
+    origin.runId,
+    origin.iteration,
+    'execution',
+    purpose,
+    subjectId,
+    request.code,
+    ...request.inputs,
+  );
   return fact(
     origin,
     'ProgramExecuted',

@@ -48,7 +48,13 @@ export function makeLearn(dependencies: LearnerDependencies): LearnerSteps['lear
             },
             batchId,
           ),
-          await checkpointFact(origin, checkpoint, path.dirname(checkpoints), context.checkpoint.digest, false),
+          await checkpointFact(
+            origin,
+            checkpoint,
+            path.dirname(checkpoints),
+            context.checkpoint.digest,
+            false,
+          ),
         ],
         context.since,
       );

@@ -29,7 +29,9 @@ export function makeReward(dependencies: CommonDependencies): OrchestrateSteps['
       const { samples, baselines } = learnerBatch(facts, rewards, learnerBatchSettings(config));
       const batchId = idOf(context.run.runId, context.iteration, 'batch');
       const events: AzrEvent[] = [
-        ...learnability.map((data) => fact(origin, 'LearnabilityEstimated', [data.proposalId], data, data.proposalId)),
+        ...learnability.map((data) =>
+          fact(origin, 'LearnabilityEstimated', [data.proposalId], data, data.proposalId),
+        ),
         ...rewards.map((data) => fact(origin, 'RewardAssigned', [data.subjectId], data, data.subjectId)),
         fact(origin, 'LearnerBatchPrepared', [batchId], {
           batchId,
@@ -47,7 +49,9 @@ export function makeReward(dependencies: CommonDependencies): OrchestrateSteps['
           ),
         ),
       ];
-      const batch = (await log.append(events, context.since)).find((reference) => reference.topic === BATCHES);
+      const batch = (await log.append(events, context.since)).find(
+        (reference) => reference.topic === BATCHES,
+      );
       if (batch === undefined) throw new Error(`iteration ${context.iteration} has nothing to learn from`);
       return {
         batch,

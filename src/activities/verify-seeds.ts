@@ -107,10 +107,12 @@ function storedOutputRefusal(
 ): { reason: string; detail: string } | undefined {
   for (const [i, stored] of row.outputs.entries()) {
     const actual = outputs[i] ?? '';
-    if (stored.trim() === '') return { reason: 'stored-output-empty', detail: `pair ${i + 1} stores no output` };
+    if (stored.trim() === '')
+      return { reason: 'stored-output-empty', detail: `pair ${i + 1} stores no output` };
     if (equalLiterals(stored, actual)) continue;
     // The published executor cuts outputs of more than 400 characters in the middle.
-    const reason = stored.length > 400 && stored.includes('...') ? 'stored-output-truncated' : 'stored-output-differs';
+    const reason =
+      stored.length > 400 && stored.includes('...') ? 'stored-output-truncated' : 'stored-output-differs';
     return { reason, detail: `pair ${i + 1} stores ${clip(stored)}, the program gives ${clip(actual)}` };
   }
   return undefined;

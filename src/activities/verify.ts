@@ -22,7 +22,8 @@ export function makeVerify(dependencies: SandboxDependencies): SandboxSteps['ver
       const buffer = await buffers.at(context.run, after(context.since, facts.tasks));
       const taskOf = (solution: EventDataByType['SolutionSampled']): Task => {
         const task = buffer.byId.get(solution.taskId);
-        if (task === undefined) throw new Error(`group ${solution.groupId} is about task ${solution.taskId}, which the log lacks`);
+        if (task === undefined)
+          throw new Error(`group ${solution.groupId} is about task ${solution.taskId}, which the log lacks`);
         return task;
       };
       const { verdicts, executions } = await judgeMany(sandbox, judgeItems(solutions, taskOf));
@@ -57,7 +58,8 @@ export function makeVerify(dependencies: SandboxDependencies): SandboxSteps['ver
       }
       const references = await log.append(events, context.since);
       const verdictsReference = references.find((reference) => reference.topic === VERDICTS);
-      if (verdictsReference === undefined) throw new Error(`iteration ${context.iteration} has no solution to verify`);
+      if (verdictsReference === undefined)
+        throw new Error(`iteration ${context.iteration} has no solution to verify`);
       return {
         verdicts: verdictsReference,
         solutions: solutions.reduce((sum, solution) => sum + solution.attempts.length, 0),

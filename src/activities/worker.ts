@@ -42,7 +42,9 @@ export function parseRoles(text: string): WorkerRole[] {
   return text.split(',').map((part) => {
     const role = ROLES.find((known) => known === part.trim());
     if (role === undefined)
-      throw new UsageError(`--role holds ${JSON.stringify(part.trim())}; accepted are ${ROLES.join(', ')}, joined by commas`);
+      throw new UsageError(
+        `--role holds ${JSON.stringify(part.trim())}; accepted are ${ROLES.join(', ')}, joined by commas`,
+      );
     return role;
   });
 }
@@ -97,12 +99,16 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
       case 'rollout':
         return Worker.create({
           ...base,
-          activities: { ...rolloutSteps({ ...common, buffers, engine: await theEngine(), codec: tinyCodec }) },
+          activities: {
+            ...rolloutSteps({ ...common, buffers, engine: await theEngine(), codec: tinyCodec }),
+          },
         });
       case 'sandbox':
         return Worker.create({
           ...base,
-          activities: { ...sandboxSteps({ ...common, buffers, sandbox: await theSandbox(), codec: tinyCodec }) },
+          activities: {
+            ...sandboxSteps({ ...common, buffers, sandbox: await theSandbox(), codec: tinyCodec }),
+          },
         });
       case 'learner':
         return Worker.create({

@@ -90,7 +90,12 @@ export function drawSolverTasks(
  * Weighted sampling without replacement (Efraimidis and Spirakis 2006): the `count` largest keys u^(1/w), here as
  * -log(u)/w in ascending order.
  */
-function weightedSample<T>(items: readonly T[], weights: readonly number[], count: number, random: Random): T[] {
+function weightedSample<T>(
+  items: readonly T[],
+  weights: readonly number[],
+  count: number,
+  random: Random,
+): T[] {
   return items
     .map((item, i) => ({ item, key: -Math.log(1 - random.uniform()) / (weights[i] ?? 0) }))
     .sort((a, b) => a.key - b.key)

@@ -66,7 +66,8 @@ export function recordAttempts(buffer: TaskBuffer, taskId: string, attempts: num
 
 type TaskContent = Pick<Task, 'kind' | 'code' | 'inputs'>;
 
-export const programKey = (task: Pick<Task, 'kind' | 'code'>): string => JSON.stringify([task.kind, task.code]);
+export const programKey = (task: Pick<Task, 'kind' | 'code'>): string =>
+  JSON.stringify([task.kind, task.code]);
 export const contentKey = (task: TaskContent): string => JSON.stringify([task.kind, task.code, task.inputs]);
 
 export interface RepeatPolicy {

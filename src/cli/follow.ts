@@ -11,7 +11,11 @@ export interface FollowEnd {
 
 const POLL_MS = 1_000;
 
-export async function follow(client: Client, runId: string, print: (line: string) => void): Promise<FollowEnd> {
+export async function follow(
+  client: Client,
+  runId: string,
+  print: (line: string) => void,
+): Promise<FollowEnd> {
   let lastLine = '';
   let iteration = -1;
   let scored = 0;
@@ -36,7 +40,11 @@ export async function follow(client: Client, runId: string, print: (line: string
       lastLine = line;
     }
     if (status !== 'RUNNING') {
-      const end = { run: runId, status: status.toLowerCase(), iteration: progress?.iteration ?? Math.max(0, iteration) };
+      const end = {
+        run: runId,
+        status: status.toLowerCase(),
+        iteration: progress?.iteration ?? Math.max(0, iteration),
+      };
       if (status === 'COMPLETED') return end;
       try {
         await handle.result();

@@ -17,7 +17,9 @@ export function table(rows: readonly Readonly<Record<string, unknown>>[]): strin
   if (first === undefined) return '(no rows)';
   const columns = Object.keys(first);
   const cells = rows.map((row) => columns.map((column) => text(row[column])));
-  const widths = columns.map((column, i) => Math.max(column.length, ...cells.map((row) => row[i]?.length ?? 0)));
+  const widths = columns.map((column, i) =>
+    Math.max(column.length, ...cells.map((row) => row[i]?.length ?? 0)),
+  );
   const line = (values: readonly string[], numeric: (i: number) => boolean): string =>
     values
       .map((value, i) => (numeric(i) ? value.padStart(widths[i] ?? 0) : value.padEnd(widths[i] ?? 0)))

@@ -9,7 +9,13 @@ import { createEventLog } from '../../pipelines/kafka-event-log.js';
 import { nearest, UsageError } from '../config/errors.js';
 import { createPolicyEngine } from '../policy/index.js';
 import type { PolicyEngine } from '../policy/port.js';
-import { replay, REPLAY_CHECKS, type ReplayCheck, type ReplayOptions, type ReplayReport } from '../replay/replay.js';
+import {
+  replay,
+  REPLAY_CHECKS,
+  type ReplayCheck,
+  type ReplayOptions,
+  type ReplayReport,
+} from '../replay/replay.js';
 import { createSandbox } from '../sandbox/index.js';
 import type { Sandbox } from '../sandbox/port.js';
 import { EXIT } from './exit-codes.js';
@@ -27,7 +33,11 @@ export function addReplayCommand(program: Command): void {
     .argument('<run>')
     .option('--from <iteration>', 'first iteration; default: the first')
     .option('--to <iteration>', 'last iteration; default: the newest that is completed')
-    .option('--verify <checks>', `what to check, joined by commas: ${REPLAY_CHECKS.join(', ')}`, DEFAULT_CHECKS.join(','))
+    .option(
+      '--verify <checks>',
+      `what to check, joined by commas: ${REPLAY_CHECKS.join(', ')}`,
+      DEFAULT_CHECKS.join(','),
+    )
     .option('--json', 'print the report as JSON')
     .action(
       async (runId: string, options: { from?: string; to?: string; verify: string; json?: boolean }) => {
@@ -40,7 +50,9 @@ export function addReplayCommand(program: Command): void {
         let engine: Promise<PolicyEngine> | undefined;
         const scratch = await mkdtemp(path.join(os.tmpdir(), 'azr-replay-'));
         const relearn: ReplayOptions['relearn'] = async (config, iteration, step, samples) => {
-          const policy = await (engine ??= createPolicyEngine({ threads: session.config.threads.tensorflow }));
+          const policy = await (engine ??= createPolicyEngine({
+            threads: session.config.threads.tensorflow,
+          }));
           const root = path.join(session.config.dataDir, 'checkpoints');
           const { checkpoint } = await policy.learn(
             {
@@ -114,7 +126,9 @@ function parseChecks(text: string): ReplayCheck[] {
   return text.split(',').map((part) => {
     const check = REPLAY_CHECKS.find((known) => known === part.trim());
     if (check === undefined)
-      throw new UsageError(`--verify holds ${JSON.stringify(part.trim())}; accepted are ${REPLAY_CHECKS.join(', ')}`);
+      throw new UsageError(
+        `--verify holds ${JSON.stringify(part.trim())}; accepted are ${REPLAY_CHECKS.join(', ')}`,
+      );
     return check;
   });
 }

@@ -25,7 +25,12 @@ export function addRunCommands(program: Command): void {
     .option('--seed <n>', 'root of all random draws')
     .option('--minutes <m>', 'self-play ends after the iteration in which this time is up')
     .option('--iterations <n>', 'how many iterations at most')
-    .option('--set <key=value>', 'override any key of the configuration, as in learner.clipLow=0.1', collect, [])
+    .option(
+      '--set <key=value>',
+      'override any key of the configuration, as in learner.clipLow=0.1',
+      collect,
+      [],
+    )
     .option('--follow', 'watch it to its end and print the summary')
     .option('--json', 'print facts as JSON')
     .action(
@@ -62,7 +67,8 @@ export function addRunCommands(program: Command): void {
             configHash: resolved.hash,
             schedule: scheduleOf(resolved.config),
           });
-          if (options.json === true) sayJson({ run: runId, preset: resolved.preset, configHash: resolved.hash });
+          if (options.json === true)
+            sayJson({ run: runId, preset: resolved.preset, configHash: resolved.hash });
           else say(`run ${runId} started (preset ${resolved.preset}, seed ${resolved.config.seed})`);
           if (options.follow === true) await followToEnd(session, client, runId, options.json === true);
           else if (options.json !== true) say(`watch it with: npx azr watch ${runId}`);
@@ -91,7 +97,12 @@ export function addRunCommands(program: Command): void {
       const session = await openSession();
       const runs = await withTemporal(session.addresses, (client) => knownRuns(session, client));
       if (options.json === true) sayJson(runs);
-      else say(runs.length === 0 ? 'no run yet: npx azr run tiny --follow' : table(runs.map((run) => ({ ...run }))));
+      else
+        say(
+          runs.length === 0
+            ? 'no run yet: npx azr run tiny --follow'
+            : table(runs.map((run) => ({ ...run }))),
+        );
     });
 
   program
@@ -116,7 +127,9 @@ export function addRunCommands(program: Command): void {
           await requireRun(session, client, runId);
           const description = await client.workflow.getHandle(runId).describe();
           if (description.status.name !== 'RUNNING')
-            throw new UsageError(`run ${runId} is ${description.status.name.toLowerCase()}; only a running one can be told to ${name}`);
+            throw new UsageError(
+              `run ${runId} is ${description.status.name.toLowerCase()}; only a running one can be told to ${name}`,
+            );
           await client.workflow.getHandle(runId).signal(name);
           say(`run ${runId}: ${name} is asked for; it takes effect when the iteration ends`);
         });
@@ -175,12 +188,16 @@ async function startWorkflow(client: Client, input: SelfPlayRunInput): Promise<v
       taskQueue: TASK_QUEUES.orchestrate,
       args: [input],
       workflowIdReusePolicy:
-        input.state === undefined ? WorkflowIdReusePolicy.REJECT_DUPLICATE : WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+        input.state === undefined
+          ? WorkflowIdReusePolicy.REJECT_DUPLICATE
+          : WorkflowIdReusePolicy.ALLOW_DUPLICATE,
       memo: { preset: input.preset, configHash: input.configHash },
     });
   } catch (error) {
     if ((error as Error).name === 'WorkflowExecutionAlreadyStartedError')
-      throw new UsageError(`--run is ${input.runId}, which exists already; accepted is a new name, or: npx azr resume ${input.runId}`);
+      throw new UsageError(
+        `--run is ${input.runId}, which exists already; accepted is a new name, or: npx azr resume ${input.runId}`,
+      );
     throw error;
   }
 }

@@ -12,13 +12,20 @@ import { EXIT } from './exit-codes.js';
 const CLASSES: readonly ExecutionClass[] = ['strict', 'batched', 'pure'];
 
 export function addSandboxCommands(program: Command): void {
-  const sandbox = program.command('sandbox').description('run and judge programs in the sandbox, from JSON lines');
+  const sandbox = program
+    .command('sandbox')
+    .description('run and judge programs in the sandbox, from JSON lines');
   sandbox
     .command('exec')
-    .description('lines {id, code, inputs: [text], limits?} in, lines {id, results, deterministic, cpuMs} out')
+    .description(
+      'lines {id, code, inputs: [text], limits?} in, lines {id, results, deterministic, cpuMs} out',
+    )
     .argument('<file>', 'JSON lines, or - for standard input')
     .option('--seeds <n>', 'sandboxes that must agree: 1, 2 or 3', '1')
-    .option('--class <class>', `one of ${CLASSES.join(', ')}; default: the fastest that a static check allows`)
+    .option(
+      '--class <class>',
+      `one of ${CLASSES.join(', ')}; default: the fastest that a static check allows`,
+    )
     .option('--workers <n>', 'sandbox workers', '2')
     .option('--unsafe-no-isolation', 'run without a sandbox: the programs then have your rights')
     .action(
@@ -42,12 +49,16 @@ export function addSandboxCommands(program: Command): void {
     );
   sandbox
     .command('judge')
-    .description('lines {id, kind, code, input?, output?, answer, pairs?} in, lines {id, correct, reason} out')
+    .description(
+      'lines {id, kind, code, input?, output?, answer, pairs?} in, lines {id, correct, reason} out',
+    )
     .argument('<file>', 'JSON lines, or - for standard input')
     .option('--workers <n>', 'sandbox workers', '2')
     .option('--unsafe-no-isolation', 'run without a sandbox: the programs then have your rights')
     .action(async (file: string, options: { workers: string; unsafeNoIsolation?: boolean }) => {
-      await withSandbox(options, async (box) => judgeJsonl(box, await open(file), process.stdout, process.stderr));
+      await withSandbox(options, async (box) =>
+        judgeJsonl(box, await open(file), process.stdout, process.stderr),
+      );
     });
 }
 

@@ -15,8 +15,13 @@ export function addSeedCommands(program: Command): void {
   const seed = program.command('seed').description('seed files: tasks to start a run from');
   seed
     .command('verify')
-    .description('run every row of a seed file in the sandbox; publish TaskAccepted or TaskRejected with the reason')
-    .argument('<file>', 'JSON lines of the published row schema (deduction and abduction pairs, or induction)')
+    .description(
+      'run every row of a seed file in the sandbox; publish TaskAccepted or TaskRejected with the reason',
+    )
+    .argument(
+      '<file>',
+      'JSON lines of the published row schema (deduction and abduction pairs, or induction)',
+    )
     .option('--json', 'the last line is {"rows":n,"accepted":n,"rejected":n,"reasons":{...}}')
     .action(async (file: string, options: { json?: boolean }) => {
       let text: string;
@@ -30,7 +35,11 @@ export function addSeedCommands(program: Command): void {
       const log = await createEventLog(addresses);
       const sandbox = await createSandbox({ workers: config.threads.sandbox });
       try {
-        const report = await verifySeeds({ log, sandbox, codeVersion: codeVersion() }, path.basename(file), text);
+        const report = await verifySeeds(
+          { log, sandbox, codeVersion: codeVersion() },
+          path.basename(file),
+          text,
+        );
         for (const broken of report.broken) tell(`azr: ${file}, line ${broken.line}: ${broken.error}`);
         const { rows, accepted, rejected, reasons, runId } = report;
         if (options.json === true) sayJson({ rows, accepted, rejected, reasons, run: runId });

@@ -32,7 +32,9 @@ export async function withTemporal<T>(
 /** Package version and, in a checkout, the commit: recorded in every event. */
 export function codeVersion(): string {
   const root = repositoryRoot();
-  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    version: string;
+  };
   try {
     const commit = execFileSync('git', ['-C', root, 'rev-parse', '--short=12', 'HEAD'], {
       encoding: 'utf8',

@@ -30,7 +30,8 @@ export function addSqlCommand(program: Command): void {
         if (format === undefined)
           throw new UsageError(`--format is ${options.format}; accepted are ${FORMATS.join(', ')}`);
         const text = options.saved === undefined ? query : await savedQuery(options.saved);
-        if (text === undefined) throw new UsageError('no query is given; accepted is a SELECT, or --saved NAME');
+        if (text === undefined)
+          throw new UsageError('no query is given; accepted is a SELECT, or --saved NAME');
         const { addresses } = await openSession();
         if (options.wait && !(await waitUntilProjected(addresses, { timeoutMs: 15_000 })))
           tell('azr: the newest events are not in ClickHouse yet; the answer may lag behind');

@@ -52,7 +52,7 @@ function printStatus(stack: StackStatus, json: boolean): void {
           pid: service.pid ?? '',
           'up s': service.uptimeS ?? '',
           restarts: service.restarts,
-          'MiB': service.rssMiB ?? '',
+          MiB: service.rssMiB ?? '',
           detail: service.detail ?? '',
         })),
       ),

@@ -15,7 +15,8 @@ interface ScoreRow {
 export async function printSummary(addresses: ServiceAddresses, runId: string): Promise<void> {
   await waitUntilProjected(addresses, { timeoutMs: 60_000 });
   const id = quote(runId);
-  const rows = async <T>(query: string): Promise<T[]> => JSON.parse((await runSql(addresses, query, 'json')).toString('utf8')) as T[];
+  const rows = async <T>(query: string): Promise<T[]> =>
+    JSON.parse((await runSql(addresses, query, 'json')).toString('utf8')) as T[];
   const scores = await rows<ScoreRow>(
     `select toUInt32(iteration) as iteration, kind, bucket, toUInt32(count) as count, toUInt32(correct) as correct
      from evaluations where run_id = ${id} order by iteration, kind, bucket`,
@@ -26,7 +27,11 @@ export async function printSummary(addresses: ServiceAddresses, runId: string): 
   if (first === undefined || last === undefined) say(`run ${runId} has no evaluation yet`);
   else {
     say(`Held-out tasks, never seen in a prompt or a batch (95 % Wilson intervals):`);
-    say(table(['deduction', 'abduction', 'induction', 'all'].map((kind) => scoreRow(scores, kind, first, last))));
+    say(
+      table(
+        ['deduction', 'abduction', 'induction', 'all'].map((kind) => scoreRow(scores, kind, first, last)),
+      ),
+    );
     say('');
     say(table(bucketRows(scores, first, last)));
     say('');
@@ -42,7 +47,13 @@ export async function printSummary(addresses: ServiceAddresses, runId: string): 
     say(
       `\n${totals.iterations} iterations, ${totals.samples} samples, ${totals.tasks} tasks accepted, ${totals.seconds.toFixed(0)} s of self-play (${(Number(totals.samples) / Math.max(1, totals.seconds)).toFixed(0)} samples a second)`,
     );
-  const newest = await rows<{ kind: string; code: string; input: string; output: string; solve_rate: number }>(
+  const newest = await rows<{
+    kind: string;
+    code: string;
+    input: string;
+    output: string;
+    solve_rate: number;
+  }>(
     `select kind, code, inputs[1] as input, outputs[1] as output, solve_rate
      from task_history where run_id = ${id} order by iteration desc, task_id limit 3`,
   );
@@ -67,7 +78,11 @@ function quote(text: string): string {
   return `'${text.replace(/\\/g, '\\\\').replace(/'/g, "\\'")}'`;
 }
 
-function total(scores: readonly ScoreRow[], iteration: number, keep: (row: ScoreRow) => boolean): [number, number] {
+function total(
+  scores: readonly ScoreRow[],
+  iteration: number,
+  keep: (row: ScoreRow) => boolean,
+): [number, number] {
   const mine = scores.filter((row) => row.iteration === iteration && keep(row));
   return [mine.reduce((sum, row) => sum + row.correct, 0), mine.reduce((sum, row) => sum + row.count, 0)];
 }

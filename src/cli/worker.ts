@@ -10,7 +10,10 @@ export function addWorkerCommand(program: Command): void {
     .command('worker')
     .description('carry out steps of runs (the local stack starts these by itself)')
     .requiredOption('--role <roles>', `what to do: ${ROLES.join(', ')}; several joined by commas`)
-    .option('--unsafe-no-isolation', 'run programs without a sandbox: model-written code then has your rights')
+    .option(
+      '--unsafe-no-isolation',
+      'run programs without a sandbox: model-written code then has your rights',
+    )
     .action(async (options: { role: string; unsafeNoIsolation?: boolean }) => {
       const roles = parseRoles(options.role);
       const { config, addresses } = await openSession();

@@ -9,7 +9,8 @@ export function repositoryRoot(): string {
   let folder = path.dirname(fileURLToPath(import.meta.url));
   while (!existsSync(path.join(folder, 'package.json'))) {
     const parent = path.dirname(folder);
-    if (parent === folder) throw new Error('no package.json above this module: the installation is incomplete');
+    if (parent === folder)
+      throw new Error('no package.json above this module: the installation is incomplete');
     folder = parent;
   }
   return folder;

@@ -31,7 +31,10 @@ export async function presetNames(): Promise<string[]> {
  * @param overrides texts `a.b=c`; c is read as YAML.
  * @throws UsageError that names the preset, the file's line, or the key with its nearest known one.
  */
-export async function resolveRunConfig(name: string, overrides: readonly string[] = []): Promise<ResolvedRunConfig> {
+export async function resolveRunConfig(
+  name: string,
+  overrides: readonly string[] = [],
+): Promise<ResolvedRunConfig> {
   const isFile = /\.ya?ml$/.test(name);
   const known = await presetNames();
   if (!isFile && !known.includes(name)) {
@@ -80,7 +83,10 @@ async function readYaml(file: string): Promise<Record<string, unknown>> {
 
 function applyOverride(raw: Record<string, unknown>, override: string): void {
   const at = override.indexOf('=');
-  if (at < 1) throw new UsageError(`--set is ${JSON.stringify(override)}; accepted is KEY=VALUE, as in learner.clipLow=0.1`);
+  if (at < 1)
+    throw new UsageError(
+      `--set is ${JSON.stringify(override)}; accepted is KEY=VALUE, as in learner.clipLow=0.1`,
+    );
   const keys = override.slice(0, at).split('.');
   const last = keys.pop() ?? '';
   let node = raw;
@@ -94,7 +100,9 @@ function applyOverride(raw: Record<string, unknown>, override: string): void {
   try {
     node[last] = parse(override.slice(at + 1)) as unknown;
   } catch (error) {
-    throw new UsageError(`--set ${override}: the value is not YAML: ${(error as Error).message.split('\n')[0] ?? ''}`);
+    throw new UsageError(
+      `--set ${override}: the value is not YAML: ${(error as Error).message.split('\n')[0] ?? ''}`,
+    );
   }
 }
 

@@ -38,7 +38,8 @@ export interface SupervisorState extends ProcessIdentity {
   readonly token: string;
 }
 
-export const stateFile = (dataDir: string, name: string): string => path.join(dataDir, 'state', `${name}.json`);
+export const stateFile = (dataDir: string, name: string): string =>
+  path.join(dataDir, 'state', `${name}.json`);
 
 /** A state file's content; undefined where it does not exist. @throws where it is no JSON. */
 export function readState<T>(dataDir: string, name: string): T | undefined {

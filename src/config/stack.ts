@@ -25,7 +25,11 @@ const GROUPS = {
     /** A list, or one text with commas. Absent: the local broker. */
     brokers: z.union([z.array(hostPort).min(1), hostPort.transform((one) => [one])]).optional(),
   }),
-  temporal: z.strictObject({ address: hostPort.optional(), namespace: name.optional(), uiUrl: httpUrl.optional() }),
+  temporal: z.strictObject({
+    address: hostPort.optional(),
+    namespace: name.optional(),
+    uiUrl: httpUrl.optional(),
+  }),
   clickhouse: z.strictObject({
     url: httpUrl.optional(),
     database: z
@@ -168,7 +172,9 @@ export function addressesOf(config: StackConfig, state: StackState | undefined):
     if (state === undefined) throw new Error(`no address for ${key}`);
     return `127.0.0.1:${state.ports[key]}`;
   };
-  const uiUrl = config.temporal.uiUrl ?? (config.temporal.address === undefined ? `http://${local('temporalUi')}` : undefined);
+  const uiUrl =
+    config.temporal.uiUrl ??
+    (config.temporal.address === undefined ? `http://${local('temporalUi')}` : undefined);
   return {
     kafkaBrokers: config.kafka.brokers ?? [local('kafka')],
     temporalAddress: config.temporal.address ?? local('temporal'),
@@ -208,7 +214,8 @@ export function environmentOf(config: StackConfig, addresses: ServiceAddresses):
 function findFile(named: string | undefined, cwd: string): string | undefined {
   if (named !== undefined) {
     const file = path.resolve(cwd, named);
-    if (!existsSync(file)) throw new UsageError(`the configuration file ${file} does not exist (AZR_CONFIG or --config names it)`);
+    if (!existsSync(file))
+      throw new UsageError(`the configuration file ${file} does not exist (AZR_CONFIG or --config names it)`);
     return file;
   }
   return [path.join(cwd, 'azr.config.yaml'), path.join(repositoryRoot(), 'azr.config.yaml')].find((file) =>
@@ -221,14 +228,17 @@ function readMapping(file: string): Record<string, unknown> {
   try {
     value = parse(readFileSync(file, 'utf8')) ?? {};
   } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw new UsageError(`${file} cannot be read: ${(error as Error).message}`);
+    if (!(error instanceof YAMLParseError))
+      throw new UsageError(`${file} cannot be read: ${(error as Error).message}`);
     const at = error.linePos?.[0];
     throw new UsageError(
       `${file}${at === undefined ? '' : `, line ${at.line}, column ${at.col}`} is not YAML: ${error.message.split('\n')[0] ?? ''}`,
     );
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new UsageError(`${file} holds no mapping of keys to values; a configuration is one, as in: dataDir: .azr`);
+    throw new UsageError(
+      `${file} holds no mapping of keys to values; a configuration is one, as in: dataDir: .azr`,
+    );
   return value as Record<string, unknown>;
 }
 
@@ -250,7 +260,10 @@ function describe(issue: z.core.$ZodIssue, raw: unknown): string {
       })
       .join('; ');
   }
-  const value = issue.path.reduce<unknown>((node, key) => (node as Record<PropertyKey, unknown> | undefined)?.[key], raw);
+  const value = issue.path.reduce<unknown>(
+    (node, key) => (node as Record<PropertyKey, unknown> | undefined)?.[key],
+    raw,
+  );
   // The value of a secret is no one's business.
   const shown = at === 'clickhouse.password' ? 'not accepted' : JSON.stringify(value);
   const why =
@@ -260,7 +273,11 @@ function describe(issue: z.core.$ZodIssue, raw: unknown): string {
   return `${at === '' ? 'the whole' : at} is ${shown}: ${why}`;
 }
 
-function applyVariables(raw: Record<string, unknown>, env: NonNullable<LoadOptions['env']>, cwd: string): void {
+function applyVariables(
+  raw: Record<string, unknown>,
+  env: NonNullable<LoadOptions['env']>,
+  cwd: string,
+): void {
   for (const [variable, [first, second]] of Object.entries(VARIABLES)) {
     const text = nonEmpty(env[variable]);
     if (text === undefined) continue;

@@ -12,7 +12,11 @@ export interface Difference {
 }
 
 /** Advantages and means are sums of floats; recomputed by the same code they are equal bit for bit. */
-export function differences(recorded: unknown, recomputed: unknown, field = ''): Omit<Difference, 'iteration' | 'check' | 'subject'>[] {
+export function differences(
+  recorded: unknown,
+  recomputed: unknown,
+  field = '',
+): Omit<Difference, 'iteration' | 'check' | 'subject'>[] {
   if (Object.is(recorded, recomputed)) return [];
   if (Array.isArray(recorded) && Array.isArray(recomputed)) {
     if (recorded.length !== recomputed.length)

@@ -61,7 +61,8 @@ export async function replay(log: EventLog, runId: string, options: ReplayOption
   const { config } = checkRunConfig(JSON.parse(run.started.configJson), `RunStarted of ${runId}`);
   const finished = run.iterations.filter((bounds) => bounds.completed);
   const wanted = finished.filter(
-    ({ iteration }) => iteration >= (options.from ?? 1) && iteration <= (options.to ?? Number.MAX_SAFE_INTEGER),
+    ({ iteration }) =>
+      iteration >= (options.from ?? 1) && iteration <= (options.to ?? Number.MAX_SAFE_INTEGER),
   );
   if (wanted.length === 0 || (options.from !== undefined && wanted[0]?.iteration !== options.from))
     return { kind: 'no-such-iteration', known: finished.map(({ iteration }) => iteration) };
@@ -214,10 +215,12 @@ function advantages({ config, facts }: CheckInput): CheckOutcome {
     samples.map((value) => ({ key: `${value.subjectId}/${value.sample}`, value })),
     'LearnerSample',
   );
-  const header = factsOf(facts, 'LearnerBatchPrepared').map(({ batchId, rows: count, baselines: recordedBaselines }) => ({
-    key: batchId,
-    value: { rows: count, baselines: recordedBaselines },
-  }));
+  const header = factsOf(facts, 'LearnerBatchPrepared').map(
+    ({ batchId, rows: count, baselines: recordedBaselines }) => ({
+      key: batchId,
+      value: { rows: count, baselines: recordedBaselines },
+    }),
+  );
   const batches = compareAll(
     header,
     header.map(({ key }) => ({ key, value: { rows: samples.length, baselines } })),
@@ -259,7 +262,12 @@ function compareAll(recorded: readonly Keyed[], recomputed: readonly Keyed[], ty
   );
   const missing = recomputed
     .filter(({ key }) => !known.has(key))
-    .map(({ key, value }) => ({ subject: `${type} ${key}`, field: '', recorded: undefined, recomputed: value }));
+    .map(({ key, value }) => ({
+      subject: `${type} ${key}`,
+      field: '',
+      recorded: undefined,
+      recomputed: value,
+    }));
   return { checked: recorded.length, differences: [...found, ...missing] };
 }
 

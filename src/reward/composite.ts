@@ -31,7 +31,11 @@ export type ProposalFate =
   | { readonly kind: 'format-error' }
   | { readonly kind: 'invalid' }
   | { readonly kind: 'repeat' }
-  | { readonly kind: 'valid'; readonly formatOk: boolean; /** u of learnability.ts */ readonly learnability: number };
+  | {
+      readonly kind: 'valid';
+      readonly formatOk: boolean;
+      /** u of learnability.ts */ readonly learnability: number;
+    };
 
 export function proposerReward(fate: ProposalFate, levels: RewardLevels): Reward {
   switch (fate.kind) {

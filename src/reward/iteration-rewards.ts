@@ -6,7 +6,13 @@
  */
 import type { EventDataByType } from '../../schemas/generated/events.js';
 import type { Role, TaskKind } from '../tasks/types.js';
-import { proposerReward, solverReward, type ProposalFate, type Reward, type RewardLevels } from './composite.js';
+import {
+  proposerReward,
+  solverReward,
+  type ProposalFate,
+  type Reward,
+  type RewardLevels,
+} from './composite.js';
 import { inductionAccuracy, type InductionRule } from './induction-accuracy.js';
 import { learnability, type LearnabilityRule } from './learnability.js';
 
@@ -88,7 +94,8 @@ export function iterationRewards(facts: IterationFacts, settings: RewardSettings
 
   for (const solution of facts.solutions) {
     const verdict = verdictOf.get(solution.groupId);
-    if (verdict === undefined) throw new Error(`group ${solution.groupId} has solutions but no verdict in the log`);
+    if (verdict === undefined)
+      throw new Error(`group ${solution.groupId} has solutions but no verdict in the log`);
     const kind = solution.kind as TaskKind;
     const shareOf = new Map(verdict.attempts.map((attempt) => [attempt.sample, attempt.accuracy]));
     rewards.push({

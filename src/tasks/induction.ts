@@ -24,7 +24,9 @@ function halves(task: Task): { givenPairs: readonly Pair[]; hiddenPairs: readonl
   const pairs = task.inputs.map((input, i) => {
     const output = task.outputs[i];
     if (output === undefined)
-      throw new RangeError(`task ${task.taskId} has ${task.inputs.length} inputs but ${task.outputs.length} outputs`);
+      throw new RangeError(
+        `task ${task.taskId} has ${task.inputs.length} inputs but ${task.outputs.length} outputs`,
+      );
     return { input, output };
   });
   if (pairs.length === 1) return { givenPairs: pairs, hiddenPairs: pairs };

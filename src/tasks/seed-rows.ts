@@ -58,7 +58,10 @@ export function parseSeedRows(text: string): { rows: SeedRow[]; broken: BrokenLi
     const parsed = isInduction ? inductionRow.safeParse(value) : pairRow.safeParse(value);
     if (!parsed.success) {
       const issue = parsed.error.issues[0];
-      broken.push({ line, error: `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not a row'}` });
+      broken.push({
+        line,
+        error: `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? 'not a row'}`,
+      });
       continue;
     }
     const row = parsed.data;

@@ -62,7 +62,9 @@ interface Service {
 /** kill -9 the supervisor first, so that it restarts nothing, then everything that it carried. */
 async function killEverything(): Promise<void> {
   const { services } = await azrJson<{ services: Service[] }>(['status', '--json']);
-  const supervisor = JSON.parse(await readFile(path.join(dataDir, 'state/supervisor.json'), 'utf8')) as { pid: number };
+  const supervisor = JSON.parse(await readFile(path.join(dataDir, 'state/supervisor.json'), 'utf8')) as {
+    pid: number;
+  };
   for (const pid of [supervisor.pid, ...services.map((service) => service.pid)])
     if (pid !== undefined) process.kill(pid, 'SIGKILL');
 }
@@ -102,7 +104,16 @@ describe('a tiny run', () => {
 
   it('survives kill -9 of every process in mid-run and ends with no event doubled', async () => {
     expect((await azr(['up'])).code).toBe(0);
-    const started = await azrJson<{ run: string }>(['run', 'tiny', '--run', RUN, '--iterations', '5', ...SMALL, '--json']);
+    const started = await azrJson<{ run: string }>([
+      'run',
+      'tiny',
+      '--run',
+      RUN,
+      '--iterations',
+      '5',
+      ...SMALL,
+      '--json',
+    ]);
     expect(started.run).toBe(RUN);
     await untilIteration(1);
     await sleep(700);
@@ -112,7 +123,10 @@ describe('a tiny run', () => {
     expect(resumed.code, resumed.out + resumed.err).toBe(0);
     expect(resumed.out).toContain('Held-out tasks');
 
-    const runs = await azrJson<{ run: string; preset: string; status: string; iteration: number }[]>(['runs', '--json']);
+    const runs = await azrJson<{ run: string; preset: string; status: string; iteration: number }[]>([
+      'runs',
+      '--json',
+    ]);
     expect(runs[0]).toMatchObject({ run: RUN, preset: 'tiny', status: 'completed', iteration: 5 });
 
     // Without FINAL: rows as the log gave them, so that a second write would show.

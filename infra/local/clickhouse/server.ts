@@ -38,7 +38,8 @@ const NOT_SETTINGS = new Set([
   'cancel_http_readonly_queries_on_client_close',
   'readonly',
 ]);
-const READS = /^\s*(?:--[^\n]*\n\s*|\/\*[\s\S]*?\*\/\s*)*\(*\s*(?:select|with|show|describe|desc|explain|exists|check)\b/i;
+const READS =
+  /^\s*(?:--[^\n]*\n\s*|\/\*[\s\S]*?\*\/\s*)*\(*\s*(?:select|with|show|describe|desc|explain|exists|check)\b/i;
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const MAX_BODY_BYTES = 1 << 30;
 
@@ -67,7 +68,8 @@ export async function startEmbeddedClickHouse(folder: string, port: number): Pro
     }
     if (statement.data !== undefined) return Buffer.from((await insert(session, statement)).bytes());
     const names = [...statement.settings.keys()];
-    for (const [name, value] of statement.settings) await session.queryAsync(`SET ${name} = ${quoteText(value)}`);
+    for (const [name, value] of statement.settings)
+      await session.queryAsync(`SET ${name} = ${quoteText(value)}`);
     try {
       const options = { format: statement.format };
       const result =
@@ -131,10 +133,17 @@ async function answer(
     const message = error instanceof Error ? error.message : String(error);
     const code = /Code: (\d+)/.exec(message)?.[1];
     response
-      .writeHead(code === '60' || code === '81' ? 404 : code === undefined || code === '62' || code === '47' ? 400 : 500, {
-        'content-type': 'text/plain; charset=UTF-8',
-        ...(code === undefined ? {} : { 'x-clickhouse-exception-code': code }),
-      })
+      .writeHead(
+        code === '60' || code === '81'
+          ? 404
+          : code === undefined || code === '62' || code === '47'
+            ? 400
+            : 500,
+        {
+          'content-type': 'text/plain; charset=UTF-8',
+          ...(code === undefined ? {} : { 'x-clickhouse-exception-code': code }),
+        },
+      )
       .end(code === undefined ? `Code: 1002. DB::Exception: ${message}\n` : `${message}\n`);
   }
 }
@@ -145,7 +154,8 @@ function toStatement(url: URL, body: Buffer, request: IncomingMessage): Statemen
   for (const [name, value] of url.searchParams) {
     if (name.startsWith('param_')) parameters.set(name.slice('param_'.length), value);
     else if (!NOT_SETTINGS.has(name)) {
-      if (!IDENTIFIER.test(name)) throw new Error(`Code: 115. DB::Exception: Unknown setting '${name}'. (UNKNOWN_SETTING)`);
+      if (!IDENTIFIER.test(name))
+        throw new Error(`Code: 115. DB::Exception: Unknown setting '${name}'. (UNKNOWN_SETTING)`);
       settings.set(name, value);
     }
   }
@@ -169,11 +179,15 @@ const INSERT = /^\s*INSERT\s+INTO\s+(?:TABLE\s+)?([\s\S]+?)\s+FORMAT\s+(\w+)\s*$
 function insert(session: Session, statement: Statement): ReturnType<Session['queryAsync']> {
   const match = INSERT.exec(statement.text);
   if (match === null)
-    throw new Error('Code: 62. DB::Exception: A statement with data must be INSERT INTO ... FORMAT ... (SYNTAX_ERROR)');
+    throw new Error(
+      'Code: 62. DB::Exception: A statement with data must be INSERT INTO ... FORMAT ... (SYNTAX_ERROR)',
+    );
   const [, target = '', format = ''] = match;
   const settings = [...statement.settings].map(([name, value]) => `${name} = ${quoteText(value)}`);
   const clause = settings.length === 0 ? '' : ` SETTINGS ${settings.join(', ')}`;
-  return session.queryAsync(`INSERT INTO ${target}${clause} FORMAT ${format}\n${(statement.data ?? Buffer.alloc(0)).toString('utf8')}`);
+  return session.queryAsync(
+    `INSERT INTO ${target}${clause} FORMAT ${format}\n${(statement.data ?? Buffer.alloc(0)).toString('utf8')}`,
+  );
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {
@@ -181,7 +195,8 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   let bytes = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     bytes += part.length;
-    if (bytes > MAX_BODY_BYTES) throw new Error(`Code: 307. DB::Exception: The body has more than ${MAX_BODY_BYTES} bytes`);
+    if (bytes > MAX_BODY_BYTES)
+      throw new Error(`Code: 307. DB::Exception: The body has more than ${MAX_BODY_BYTES} bytes`);
     parts.push(part);
   }
   const body = Buffer.concat(parts);

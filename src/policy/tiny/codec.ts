@@ -86,7 +86,10 @@ function malformed(start: string, completion: Completion): { reason: string; det
   if (completion.finish === 'length')
     return { reason: 'unfinished', detail: `no end after ${completion.tokens.length} tokens` };
   if (!accepts(TINY_GRAMMAR, start, completion.tokens))
-    return { reason: 'malformed', detail: `not a sentence of ${start}: ${v.tokensToText(completion.tokens)}` };
+    return {
+      reason: 'malformed',
+      detail: `not a sentence of ${start}: ${v.tokensToText(completion.tokens)}`,
+    };
   return undefined;
 }
 
@@ -115,12 +118,7 @@ function viewTokens(kind: TaskKind, view: SolverView): number[] {
 }
 
 function referenceTokens(reference: ProposalReference): number[] {
-  return [
-    v.REFERENCE,
-    ...programTokens(reference.code),
-    v.SEMICOLON,
-    ...listTokens(reference.input),
-  ];
+  return [v.REFERENCE, ...programTokens(reference.code), v.SEMICOLON, ...listTokens(reference.input)];
 }
 
 export function programTokens(code: string): number[] {
@@ -133,7 +131,9 @@ export function programTokens(code: string): number[] {
 export function listTokens(text: string): number[] {
   const list = parseList(text);
   if (list === undefined)
-    throw new RangeError(`value ${JSON.stringify(text)} is not of the tiny domain; accepted are lists of digits`);
+    throw new RangeError(
+      `value ${JSON.stringify(text)} is not of the tiny domain; accepted are lists of digits`,
+    );
   return list.map(v.digitToken);
 }
 

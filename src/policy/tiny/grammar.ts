@@ -10,7 +10,13 @@
  * The grammar fixes form only: every answer it admits is well-formed, none of it is made right.
  */
 import type { GrammarTable } from '../port.js';
-import { MAX_INPUT_LENGTH, MAX_LIST_LENGTH, MAX_OPERATIONS, MIN_INPUT_LENGTH, OPERATIONS } from './operations.js';
+import {
+  MAX_INPUT_LENGTH,
+  MAX_LIST_LENGTH,
+  MAX_OPERATIONS,
+  MIN_INPUT_LENGTH,
+  OPERATIONS,
+} from './operations.js';
 import * as v from './vocabulary.js';
 
 /** Inputs of an induction task: the first half is given to the solver, the second half is hidden. */
@@ -31,7 +37,8 @@ class Automaton {
     const map = this.edges[from];
     if (map === undefined) throw new RangeError(`state ${from} does not exist`);
     for (const t of tokens) {
-      if (map.has(t)) throw new Error(`state ${from} has two edges for ${v.SYMBOLS[t]}: the grammar is ambiguous`);
+      if (map.has(t))
+        throw new Error(`state ${from} has two edges for ${v.SYMBOLS[t]}: the grammar is ambiguous`);
       map.set(t, to);
     }
   }
@@ -129,7 +136,8 @@ export function accepts(grammar: GrammarTable, start: string, tokens: readonly n
   let state = grammar.start[start];
   if (state === undefined) return false;
   for (const t of tokens) {
-    if (t < 0 || t >= grammar.vocabulary || grammar.allowed[state * grammar.vocabulary + t] !== 1) return false;
+    if (t < 0 || t >= grammar.vocabulary || grammar.allowed[state * grammar.vocabulary + t] !== 1)
+      return false;
     state = grammar.next[state * grammar.vocabulary + t] ?? -1;
     if (state < 0) return false;
   }

@@ -36,7 +36,10 @@ export const MAX_INPUT_LENGTH = 5;
 export const MAX_LIST_LENGTH = MAX_INPUT_LENGTH + MAX_OPERATIONS;
 
 /** The lists after each operation, the last being the output. `operations` are indices into OPERATIONS. */
-export function trace(operations: readonly number[], input: readonly number[]): readonly (readonly number[])[] {
+export function trace(
+  operations: readonly number[],
+  input: readonly number[],
+): readonly (readonly number[])[] {
   const states: (readonly number[])[] = [];
   let x = input;
   for (const index of operations) {

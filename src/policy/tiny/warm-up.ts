@@ -36,7 +36,13 @@ export function warmUpRows(seed: number, rows: number, mix: WarmUpMix): LearnRow
     const kind = KINDS[index % KINDS.length] ?? 'deduction';
     const propose = random.uniform() < mix.proposeShare;
     const row = propose
-      ? proposeRow(random, kind, drawProgram(random, 1 + random.weighted(proposeLengths)), mix.maxReferences, proposeLengths)
+      ? proposeRow(
+          random,
+          kind,
+          drawProgram(random, 1 + random.weighted(proposeLengths)),
+          mix.maxReferences,
+          proposeLengths,
+        )
       : solveRow(random, kind, drawProgram(random, 1 + random.weighted(solveLengths)));
     const group = `${propose ? 'propose' : 'solve'}.${kind}`;
     return { id: `${seed}.${index}`, group, grammar: group, logProbs: [], advantage: 0, ...row };
@@ -57,7 +63,9 @@ function proposeRow(
 ): TokenPair {
   const program = operations.map(v.operationToken);
   if (kind === 'induction') {
-    const inputs = Array.from({ length: INDUCTION_INPUTS }, () => drawInputFor(random, operations).map(v.digitToken));
+    const inputs = Array.from({ length: INDUCTION_INPUTS }, () =>
+      drawInputFor(random, operations).map(v.digitToken),
+    );
     return {
       prompt: [v.token('propose.induction'), ...program],
       completion: [...inputs.flatMap((input, i) => (i === 0 ? input : [v.BAR, ...input])), v.END],

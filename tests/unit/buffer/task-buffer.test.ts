@@ -26,7 +26,9 @@ describe('the task buffer', () => {
     for (const id of ['1', '2', '2', '3']) acceptTask(buffer, task(id), { maxTasks: 2 });
     expect(buffer.tasks.deduction.map((t) => t.taskId)).toEqual(['2', '3']);
     expect(buffer.byId.has('1')).toBe(true);
-    expect(repeatReason(buffer, [], task('1'), { duplicates: 'refuse', maxTasksPerProgram: 0 })).toBeUndefined();
+    expect(
+      repeatReason(buffer, [], task('1'), { duplicates: 'refuse', maxTasksPerProgram: 0 }),
+    ).toBeUndefined();
   });
 
   it('refuses repeats by content and by program, within a batch too', () => {
@@ -38,14 +40,17 @@ describe('the task buffer', () => {
     expect(repeatReason(buffer, [task('2')], task('2'), policy)).toBe('duplicate');
     expect(repeatReason(buffer, [task('2')], task('3'), policy)).toBe('program-cap');
     expect(repeatReason(buffer, [task('2')], task('3', { kind: 'abduction' }), policy)).toBeUndefined();
-    expect(repeatReason(buffer, [task('2')], task('1'), { duplicates: 'allow', maxTasksPerProgram: 0 })).toBeUndefined();
+    expect(
+      repeatReason(buffer, [task('2')], task('1'), { duplicates: 'allow', maxTasksPerProgram: 0 }),
+    ).toBeUndefined();
   });
 });
 
 describe('draws from the buffer', () => {
   const filled = () => {
     const buffer = emptyBuffer();
-    for (let i = 0; i < 100; i++) acceptTask(buffer, task(String(i), { iteration: i < 90 ? 1 : 2 }), { maxTasks: 1000 });
+    for (let i = 0; i < 100; i++)
+      acceptTask(buffer, task(String(i), { iteration: i < 90 ? 1 : 2 }), { maxTasks: 1000 });
     return buffer;
   };
 

@@ -39,7 +39,9 @@ describe('presets', () => {
 
   it('names a value out of range with its key', async () => {
     await expect(resolveRunConfig('tiny', ['propose.batch=0'])).rejects.toThrow(/propose\.batch is 0/);
-    await expect(resolveRunConfig('tiny', ['propose'])).rejects.toThrow(/--set is "propose"; accepted is KEY=VALUE/);
+    await expect(resolveRunConfig('tiny', ['propose'])).rejects.toThrow(
+      /--set is "propose"; accepted is KEY=VALUE/,
+    );
   });
 
   it('names the line of bad YAML', async () => {

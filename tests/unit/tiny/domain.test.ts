@@ -52,9 +52,10 @@ describe('the grammar', () => {
   it('accepts every warm-up completion, and no longer one', () => {
     for (let seed = 0; seed < 20; seed++)
       for (const row of warmUpRows(seed, 100, MIX)) {
-        expect(accepts(TINY_GRAMMAR, row.group, row.completion), `${row.group}: ${tokensToText(row.completion)}`).toBe(
-          true,
-        );
+        expect(
+          accepts(TINY_GRAMMAR, row.group, row.completion),
+          `${row.group}: ${tokensToText(row.completion)}`,
+        ).toBe(true);
         expect(accepts(TINY_GRAMMAR, row.group, row.completion.slice(0, -1))).toBe(false);
         expect(row.prompt.length + row.completion.length).toBeLessThanOrEqual(80);
       }
@@ -77,7 +78,14 @@ describe('the grammar', () => {
           if (t === 1) break;
         }
         const kind = name.split('.')[1] as 'deduction';
-        const task: Task = { taskId: 't', kind, code: renderProgram([0]), inputs: ['[1]'], outputs: ['[1]'], message: null };
+        const task: Task = {
+          taskId: 't',
+          kind,
+          code: renderProgram([0]),
+          inputs: ['[1]'],
+          outputs: ['[1]'],
+          message: null,
+        };
         const prompt = name.startsWith('propose')
           ? tinyCodec.proposePrompt(kind, [], renderProgram([0]))
           : tinyCodec.solvePrompt(kind, taskKinds[kind].solverView(task));
@@ -103,7 +111,11 @@ describe('the codec', () => {
     for (const row of warmUpRows(4, 600, MIX)) {
       if (!row.group.startsWith('propose')) continue;
       const kind = row.group.slice('propose.'.length) as Task['kind'];
-      const parsed = tinyCodec.parseProposal(kind, { tokens: row.completion, finish: 'end' }, renderProgram([1, 2]));
+      const parsed = tinyCodec.parseProposal(
+        kind,
+        { tokens: row.completion, finish: 'end' },
+        renderProgram([1, 2]),
+      );
       expect(parsed.ok).toBe(true);
       if (!parsed.ok) continue;
       expect(parseProgram(parsed.code)).toBeDefined();
@@ -138,7 +150,9 @@ describe('what is held out', () => {
   it('is every pair of the benchmark, and no pair of the warm-up', () => {
     const examples = tinyHeldOut(40);
     expect(examples).toHaveLength(3 * 3 * 40);
-    expect(new Set(examples.map(({ task }) => JSON.stringify([task.kind, task.code, task.inputs]))).size).toBe(360);
+    expect(
+      new Set(examples.map(({ task }) => JSON.stringify([task.kind, task.code, task.inputs]))).size,
+    ).toBe(360);
     for (const { task } of examples)
       for (const [i, text] of task.inputs.entries()) {
         expect(isHeldOutText(task.code, text)).toBe(true);
