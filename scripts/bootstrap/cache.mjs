@@ -2,6 +2,7 @@
 import {
   accessSync,
   constants,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -41,21 +42,23 @@ export function ensureWritable(folder) {
     makeFolder(folder);
     accessSync(folder, constants.W_OK);
   } catch (error) {
+    if (error.code === undefined) throw error;
     throw new SetupError(
-      `the cache folder ${folder} cannot be written (${error.code ?? error.message})`,
+      `the cache folder ${folder} cannot be written (${error.code})`,
       `name a folder that can be written: AZR_CACHE_DIR=/some/folder npm start`,
     );
   }
 }
 
-/** Removes what interrupted downloads of other days have left. */
+/** Removes what interrupted downloads of other days have left. Another set-up may be at it, too. */
 export function tidy(cacheDir, now = Date.now()) {
-  for (const folder of [cacheDir, ...readdirSync(cacheDir).map((name) => path.join(cacheDir, name))]) {
-    if (!statSync(folder).isDirectory()) continue;
-    for (const name of readdirSync(folder)) {
+  const folders = [cacheDir, ...readdirSync(cacheDir).map((name) => path.join(cacheDir, name))];
+  for (const folder of folders) {
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) continue;
+    for (const name of readdirSync(folder).filter((entry) => LEFT_OVER.test(entry))) {
       const left = path.join(folder, name);
-      if (!LEFT_OVER.test(name) || now - statSync(left).mtimeMs < DAY_MS) continue;
-      rmSync(left, { recursive: true, force: true });
+      const { mtimeMs = now } = statSync(left, { throwIfNoEntry: false }) ?? {};
+      if (now - mtimeMs >= DAY_MS) rmSync(left, { recursive: true, force: true });
     }
   }
 }

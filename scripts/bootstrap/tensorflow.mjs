@@ -1,8 +1,8 @@
 // The TensorFlow library and the native addon of @tensorflow/tfjs-node-gpu, without running the package's own install script.
 //
 // Kept in the cache: libtensorflow-<version>/{lib,include}, and the compiled addon by the digest of what it is built from.
-// Under node_modules only links. Sources of the library, in order: the official C library archive, then the PyPI wheel of
-// the same version, whose two shared objects export the same C interface.
+// Under node_modules only links. Sources of the library, in order: the PyPI wheel, whose two shared objects export the C
+// interface and whose digest is pinned; then the official C library archive, which has no published digest.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
