@@ -98,6 +98,10 @@ export async function askSupervisor(
     );
   }
   const answer = (await response.json()) as ControlStatus & { error?: string };
-  if (!response.ok) throw new StackError(answer.error ?? `the supervisor answers ${response.status}`, response.status === 400 ? 'usage' : 'service');
+  if (!response.ok)
+    throw new StackError(
+      answer.error ?? `the supervisor answers ${response.status}`,
+      response.status === 400 ? 'usage' : 'service',
+    );
   return answer;
 }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { repositoryRoot } from '../../src/config/paths.js';
 import { loadStackConfig, type StackConfig } from '../../src/config/stack.js';
 import { runningSupervisor } from '../../src/config/stack-state.js';
-import { askSupervisor } from './control.js';
+import { askSupervisor, type ControlStatus } from './control.js';
 import { findJava } from './java.js';
 import { externalServices } from './plan.js';
 import { findKafkaJars } from './services/kafka.js';
@@ -62,7 +62,12 @@ function systemCheck(): DoctorCheck {
 function nodeCheck(): DoctorCheck {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const ok = major > 20 || (major === 20 && minor >= 19);
-  return { name: 'Node', ok, detail: `${process.version}; accepted is 20.19 or newer`, remedy: 'install Node 20.19 or newer from https://nodejs.org' };
+  return {
+    name: 'Node',
+    ok,
+    detail: `${process.version}; accepted is 20.19 or newer`,
+    remedy: 'install Node 20.19 or newer from https://nodejs.org',
+  };
 }
 
 /** The text of an error as a failed check: its first sentence is what, the rest is the remedy. */
@@ -100,7 +105,12 @@ function temporalCheck(): DoctorCheck {
 function clickhouseCheck(): DoctorCheck {
   const folder = path.join(repositoryRoot(), 'node_modules', 'chdb');
   const ok = existsSync(folder);
-  return { name: 'ClickHouse', ok, detail: ok ? 'embedded engine (chdb) is installed' : `${folder} is missing`, remedy: SETUP };
+  return {
+    name: 'ClickHouse',
+    ok,
+    detail: ok ? 'embedded engine (chdb) is installed' : `${folder} is missing`,
+    remedy: SETUP,
+  };
 }
 
 /** Really starts the isolation and an interpreter in it. */
@@ -108,15 +118,20 @@ async function sandboxCheck(): Promise<DoctorCheck> {
   const { checkIsolation } = await import('../../src/sandbox/index.js');
   const found = await checkIsolation();
   return found.ok
-    ? { name: 'sandbox', ok: true, detail: `Python ${found.interpreter.version} starts in isolation (${found.interpreter.isolation})` }
+    ? {
+        name: 'sandbox',
+        ok: true,
+        detail: `Python ${found.interpreter.version} starts in isolation (${found.interpreter.isolation})`,
+      }
     : { name: 'sandbox', ok: false, detail: `${found.missing} is missing`, remedy: found.remedy };
 }
 
 function tensorflowCheck(): DoctorCheck {
   const folder = path.join(repositoryRoot(), 'node_modules', '@tensorflow', 'tfjs-node-gpu');
-  const missing = [path.join(folder, 'deps/lib/libtensorflow.so'), path.join(folder, 'lib/napi-v8/tfjs_binding.node')].filter(
-    (file) => !existsSync(file),
-  );
+  const missing = [
+    path.join(folder, 'deps/lib/libtensorflow.so'),
+    path.join(folder, 'lib/napi-v8/tfjs_binding.node'),
+  ].filter((file) => !existsSync(file));
   return {
     name: 'TensorFlow',
     ok: missing.length === 0,
@@ -183,8 +198,14 @@ async function serviceChecks(config: StackConfig): Promise<DoctorCheck[]> {
     }),
   );
   const supervisor = runningSupervisor(config.dataDir);
-  if (supervisor === undefined) return [...external, { name: 'local stack', ok: true, detail: 'not running; npx azr up starts it' }];
-  const { services } = await askSupervisor(supervisor, '/status');
+  if (supervisor === undefined)
+    return [...external, { name: 'local stack', ok: true, detail: 'not running; npx azr up starts it' }];
+  let services: ControlStatus['services'];
+  try {
+    ({ services } = await askSupervisor(supervisor, '/status'));
+  } catch (error) {
+    return [...external, failed('local stack', error)];
+  }
   return [
     ...external,
     ...services.map(({ name, state, address, detail }) => ({

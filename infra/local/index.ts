@@ -3,12 +3,19 @@
  * kept in the data folder: `data/` (the services'), `state/` (ports, supervisor), `logs/`, and survives `down`.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot } from '../../src/config/paths.js';
 import { loadStackConfig, type StackConfig } from '../../src/config/stack.js';
-import { isAlive, readState, runningSupervisor, type StackState, type SupervisorState } from '../../src/config/stack-state.js';
+import {
+  isAlive,
+  readState,
+  runningSupervisor,
+  stateFile,
+  type StackState,
+  type SupervisorState,
+} from '../../src/config/stack-state.js';
 import { askSupervisor, type ControlStatus } from './control.js';
 import { StackError } from './errors.js';
 import { endLeftovers, findLeftovers } from './leftovers.js';
@@ -59,6 +66,8 @@ export async function up(options: UpOptions = {}): Promise<StackStatus> {
       let supervisor = runningSupervisor(config.dataDir);
       if (supervisor !== undefined) {
         const { fingerprint } = await askSupervisor(supervisor, '/status');
+        if (isOlderThanBuild(config.dataDir))
+          progress('the running stack has older code than dist/; npx azr down, then npx azr up renews it');
         if (fingerprint !== fingerprintOf(config))
           throw new StackError(
             `the stack in ${config.dataDir} runs with another configuration. Stop it first: npx azr down, then again: npx azr up`,
@@ -121,7 +130,13 @@ export async function status(options: StackOptions = {}): Promise<StackStatus> {
   const external = await Promise.all(
     externalServices(config).map(async ({ name, address, probe }): Promise<ServiceStatus> => {
       const fault = await reasonOf(probe);
-      return { name, state: 'external', address, restarts: 0, ...(fault === undefined ? {} : { detail: `does not answer: ${fault}` }) };
+      return {
+        name,
+        state: 'external',
+        address,
+        restarts: 0,
+        ...(fault === undefined ? {} : { detail: `does not answer: ${fault}` }),
+      };
     }),
   );
   const supervisor = runningSupervisor(config.dataDir);
@@ -130,14 +145,20 @@ export async function status(options: StackOptions = {}): Promise<StackStatus> {
     return { dataDir: config.dataDir, supervisor: supervisor.pid, services: [...external, ...services] };
   }
   const left = findLeftovers(config.dataDir).length;
-  const detail = left === 0 ? {} : { detail: `${left} processes are left of a killed supervisor; npx azr up or npx azr down ends them` };
+  const detail =
+    left === 0
+      ? {}
+      : { detail: `${left} processes are left of a killed supervisor; npx azr up or npx azr down ends them` };
   return {
     dataDir: config.dataDir,
     services: [
       ...external,
-      ...[...localServices(config), ...WORKER_NAMES].map(
-        (name, i): ServiceStatus => ({ name, state: 'stopped', restarts: 0, ...(i === 0 ? detail : {}) }),
-      ),
+      ...[...localServices(config), ...WORKER_NAMES].map((name, i): ServiceStatus => ({
+        name,
+        state: 'stopped',
+        restarts: 0,
+        ...(i === 0 ? detail : {}),
+      })),
     ],
   };
 }
@@ -163,17 +184,28 @@ async function reasonOf(probe: (signal: AbortSignal) => Promise<void>): Promise<
   }
 }
 
+/** Its processes were started from the modules of an earlier build, or may have been. */
+function isOlderThanBuild(dataDir: string): boolean {
+  const stamp = statSync(path.join(repositoryRoot(), 'dist/.built'), { throwIfNoEntry: false });
+  // Written once, when the supervisor is ready.
+  const started = statSync(stateFile(dataDir, 'supervisor'), { throwIfNoEntry: false });
+  return stamp !== undefined && started !== undefined && stamp.mtimeMs > started.mtimeMs;
+}
+
 async function requireExternal(config: StackConfig): Promise<void> {
   for (const { name, address, probe } of externalServices(config)) {
     const fault = await reasonOf(probe);
     if (fault !== undefined)
-      throw new StackError(`${name} at ${address} (named in the configuration) does not answer: ${fault}. Start it, or remove the address to have a local one`);
+      throw new StackError(
+        `${name} at ${address} (named in the configuration) does not answer: ${fault}. Start it, or remove the address to have a local one`,
+      );
   }
 }
 
 async function startSupervisor(dataDir: string): Promise<SupervisorState> {
   const program = path.join(repositoryRoot(), 'dist/infra/local/supervisor-main.js');
-  if (!existsSync(program)) throw new StackError(`${program} is missing. Build it with: npm run build`, 'missing');
+  if (!existsSync(program))
+    throw new StackError(`${program} is missing. Build it with: npm run build`, 'missing');
   const file = logFile(dataDir, 'supervisor');
   const log = openSync(file, 'a', 0o600);
   const child = spawn(process.execPath, [program, '--data-dir', dataDir], {
@@ -205,14 +237,17 @@ async function waitUntilRunning(
   const told = new Map<string, string>();
   for (;;) {
     if (!isAlive(supervisor))
-      throw new StackError(`the supervisor ended: ${lastLines(logFile(config.dataDir, 'supervisor'), 2).join(' | ')}`);
+      throw new StackError(
+        `the supervisor ended: ${lastLines(logFile(config.dataDir, 'supervisor'), 2).join(' | ')}`,
+      );
     const { services }: ControlStatus = await askSupervisor(supervisor, '/status');
     const wanted = services.filter(({ name }) => names.includes(name));
     for (const service of wanted) {
       const line = describe(service);
       if (told.get(service.name) === line) continue;
       // What was running before needs no line.
-      const atOnce = told.size < wanted.length && service.state === 'running' && performance.now() - began < 100;
+      const atOnce =
+        told.size < wanted.length && service.state === 'running' && performance.now() - began < 100;
       told.set(service.name, line);
       if (!atOnce) progress(line);
     }
@@ -225,7 +260,12 @@ async function waitUntilRunning(
     if (failed.length > 0 || late) {
       const bad = failed.length > 0 ? failed : wanted.filter(({ state }) => state !== 'running');
       throw new StackError(
-        bad.map(({ name, detail }) => `${name} ${detail ?? `is not running after ${UP_MS / 60_000} minutes (log: ${logFile(config.dataDir, name)})`}`).join('\n     '),
+        bad
+          .map(
+            ({ name, detail }) =>
+              `${name} ${detail ?? `is not running after ${UP_MS / 60_000} minutes (log: ${logFile(config.dataDir, name)})`}`,
+          )
+          .join('\n     '),
       );
     }
     await sleep(200);

@@ -7,7 +7,8 @@ import { findOnPath } from './programs.js';
 
 const run = promisify(execFile);
 const OLDEST = 17;
-const REMEDY = 'Install one: apt-get install -y openjdk-17-jre-headless (npm start does it as root on Debian and Ubuntu)';
+const REMEDY =
+  'Install one: apt-get install -y openjdk-17-jre-headless (npm start does it as root on Debian and Ubuntu)';
 
 export interface Java {
   readonly command: string;
@@ -17,9 +18,14 @@ export interface Java {
 /** JAVA_HOME's, else the one on PATH. @throws StackError where there is none, or an old one. */
 export async function findJava(env: NodeJS.ProcessEnv = process.env): Promise<Java> {
   const home = env['JAVA_HOME'];
-  const command = (home === undefined || home === '' ? undefined : findOnPath('java', path.join(home, 'bin'))) ?? findOnPath('java', env['PATH']);
+  const command =
+    (home === undefined || home === '' ? undefined : findOnPath('java', path.join(home, 'bin'))) ??
+    findOnPath('java', env['PATH']);
   if (command === undefined)
-    throw new StackError(`java (${OLDEST} or newer, for the Kafka broker) is neither on PATH nor in JAVA_HOME. ${REMEDY}`, 'missing');
+    throw new StackError(
+      `java (${OLDEST} or newer, for the Kafka broker) is neither on PATH nor in JAVA_HOME. ${REMEDY}`,
+      'missing',
+    );
   let said: string;
   try {
     said = (await run(command, ['-version'], { timeout: 30_000 })).stderr;
@@ -28,7 +34,10 @@ export async function findJava(env: NodeJS.ProcessEnv = process.env): Promise<Ja
   }
   const major = parseJavaVersion(said);
   if (major === undefined || major < OLDEST)
-    throw new StackError(`${command} is ${major === undefined ? JSON.stringify(said.split('\n')[0]) : `Java ${major}`}; accepted is ${OLDEST} or newer. ${REMEDY}`, 'missing');
+    throw new StackError(
+      `${command} is ${major === undefined ? JSON.stringify(said.split('\n')[0]) : `Java ${major}`}; accepted is ${OLDEST} or newer. ${REMEDY}`,
+      'missing',
+    );
   return { command, major };
 }
 

@@ -15,10 +15,12 @@ export function findLeftovers(dataDir: string): ProcessIdentity[] {
   return [...found.values()];
 }
 
-/** Ends them, workers before the services they use is not needed: they lose nothing that is not in the log. */
+/** Ends them, all at once: a worker whose service goes first loses nothing that is not in the log. */
 export async function endLeftovers(dataDir: string, onProgress: (line: string) => void): Promise<void> {
   const left = findLeftovers(dataDir);
   if (left.length === 0) return;
-  onProgress(`ending ${left.length} processes that a killed supervisor left: ${left.map(({ pid }) => pid).join(', ')}`);
+  onProgress(
+    `ending ${left.length} processes that a killed supervisor left: ${left.map(({ pid }) => pid).join(', ')}`,
+  );
   await endProcesses(left, GRACE_MS);
 }

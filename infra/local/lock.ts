@@ -1,5 +1,5 @@
 /** One `azr up` or `azr down` at a time in a data folder. */
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, type ProcessIdentity } from '../../src/config/stack-state.js';
@@ -15,11 +15,13 @@ export async function withLock<T>(dataDir: string, work: () => Promise<T>, onWai
   for (let told = false; !take(file); await sleep(200)) {
     const holder = holderOf(file);
     if (holder !== undefined && !isAlive(holder)) {
-      rmSync(file, { force: true });
+      takeAway(file, holder);
       continue;
     }
     if (performance.now() > deadline)
-      throw new StackError(`process ${holder?.pid ?? 'unknown'} holds ${file} for ${WAIT_MS / 60_000} minutes; end it, or remove that file`);
+      throw new StackError(
+        `process ${holder?.pid ?? 'unknown'} holds ${file} for ${WAIT_MS / 60_000} minutes; end it, or remove that file`,
+      );
     if (!told) onWait();
     told = true;
   }
@@ -41,6 +43,20 @@ function take(file: string): boolean {
   writeSync(handle, JSON.stringify(identityOf(process.pid)));
   closeSync(handle);
   return true;
+}
+
+/** Removes a dead holder's lock, but not the one that a third process may have taken in the meantime. */
+function takeAway(file: string, dead: ProcessIdentity): void {
+  const aside = `${file}.${process.pid}`;
+  try {
+    renameSync(file, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const moved = holderOf(aside);
+  if (moved?.pid !== dead.pid || moved.startTime !== dead.startTime) linkSync(aside, file);
+  rmSync(aside, { force: true });
 }
 
 /** Undefined while the holder is still writing. */

@@ -1,5 +1,14 @@
 /** Log files of supervised processes: appended by the process itself, rotated by copying and truncating. */
-import { closeSync, copyFileSync, existsSync, openSync, readSync, renameSync, statSync, truncateSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  openSync,
+  readSync,
+  renameSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
 
 export const ROTATE_BYTES = 16 << 20;
 const KEPT = 2;
@@ -7,7 +16,8 @@ const KEPT = 2;
 /** Above the size: FILE becomes FILE.1, that FILE.2. The process keeps its handle, which appends. */
 export function rotate(file: string, bytes: number = ROTATE_BYTES): boolean {
   if (!existsSync(file) || statSync(file).size <= bytes) return false;
-  for (let i = KEPT - 1; i >= 1; i--) if (existsSync(`${file}.${i}`)) renameSync(`${file}.${i}`, `${file}.${i + 1}`);
+  for (let i = KEPT - 1; i >= 1; i--)
+    if (existsSync(`${file}.${i}`)) renameSync(`${file}.${i}`, `${file}.${i + 1}`);
   copyFileSync(file, `${file}.1`);
   truncateSync(file);
   return true;

@@ -4,7 +4,7 @@ import { addressesOf, environmentOf, isExternal, type StackConfig } from '../../
 import { readState, type StackState } from '../../src/config/stack-state.js';
 import { findJava } from './java.js';
 import { choosePorts } from './ports.js';
-import { httpProbe, splitAddress, tcpProbe } from './probes.js';
+import { anyProbe, httpProbe, splitAddress, tcpProbe } from './probes.js';
 import type { Probe, ProcessSpec } from './process-spec.js';
 import { clickhouseSpec } from './services/clickhouse.js';
 import { formattedClusterId, kafkaSpec } from './services/kafka.js';
@@ -23,17 +23,25 @@ export function externalServices(config: StackConfig): ExternalService[] {
   const services: ExternalService[] = [];
   const { brokers } = config.kafka;
   if (brokers !== undefined) {
-    const { host, port } = splitAddress(brokers[0] ?? '');
-    services.push({ name: 'kafka', address: brokers.join(','), probe: tcpProbe(host, port) });
+    const probes = brokers.map(splitAddress).map(({ host, port }) => tcpProbe(host, port));
+    services.push({ name: 'kafka', address: brokers.join(','), probe: anyProbe(probes) });
   }
   if (config.temporal.address !== undefined) {
     const { host, port } = splitAddress(config.temporal.address);
     services.push({ name: 'temporal', address: config.temporal.address, probe: tcpProbe(host, port) });
   }
   if (config.clickhouse.url !== undefined)
-    services.push({ name: 'clickhouse', address: config.clickhouse.url, probe: httpProbe(new URL('/ping', config.clickhouse.url).href) });
+    services.push({
+      name: 'clickhouse',
+      address: config.clickhouse.url,
+      probe: httpProbe(new URL('/ping', config.clickhouse.url).href),
+    });
   if (config.schemaRegistry.url !== undefined)
-    services.push({ name: 'schema-registry', address: config.schemaRegistry.url, probe: httpProbe(new URL('subjects', withSlash(config.schemaRegistry.url)).href) });
+    services.push({
+      name: 'schema-registry',
+      address: config.schemaRegistry.url,
+      probe: httpProbe(new URL('subjects', withSlash(config.schemaRegistry.url)).href),
+    });
   return services;
 }
 
@@ -58,8 +66,12 @@ export async function prepareState(config: StackConfig): Promise<StackState> {
   const earlier = readState<StackState>(config.dataDir, 'stack');
   const state: StackState = {
     stackId: earlier?.stackId ?? randomUUID(),
-    kafkaClusterId: formattedClusterId(config.dataDir) ?? earlier?.kafkaClusterId ?? randomBytes(16).toString('base64url').replace(/^-/, 'A'),
-    ports: isExternal(config) && earlier !== undefined ? earlier.ports : await choosePorts(config, earlier?.ports),
+    kafkaClusterId:
+      formattedClusterId(config.dataDir) ??
+      earlier?.kafkaClusterId ??
+      randomBytes(16).toString('base64url').replace(/^-/, 'A'),
+    ports:
+      isExternal(config) && earlier !== undefined ? earlier.ports : await choosePorts(config, earlier?.ports),
   };
   writeState(config.dataDir, 'stack', state);
   return state;
@@ -75,5 +87,11 @@ export async function processSpecs(config: StackConfig, state: StackState): Prom
   if (config.temporal.address === undefined) services.push(temporalSpec(config, state));
   if (config.clickhouse.url === undefined) services.push(clickhouseSpec(config.dataDir, state));
   const env = environmentOf(config, addressesOf(config, state));
-  return [...services, ...workerSpecs(env, services.map((service) => service.name))];
+  return [
+    ...services,
+    ...workerSpecs(
+      env,
+      services.map((service) => service.name),
+    ),
+  ];
 }

@@ -39,7 +39,10 @@ export async function choosePorts(
 ): Promise<StackPorts> {
   const taken = new Set<number>(Object.values(config.ports));
   if (taken.size < Object.keys(config.ports).length)
-    throw new StackError(`ports in azr.config.yaml names one port twice: ${JSON.stringify(config.ports)}`, 'usage');
+    throw new StackError(
+      `ports in azr.config.yaml names one port twice: ${JSON.stringify(config.ports)}`,
+      'usage',
+    );
   const chosen: Partial<Record<keyof StackPorts, number>> = {};
   let next = createHash('sha256').update(config.dataDir).digest().readUInt32BE() % COUNT;
   for (const key of PORT_KEYS) {
@@ -52,7 +55,8 @@ export async function choosePorts(
     const before = earlier?.[key];
     let port = before !== undefined && !taken.has(before) && (await free(before)) ? before : undefined;
     for (let tried = 0; port === undefined; tried++) {
-      if (tried === COUNT) throw new StackError(`no free loopback port from ${FIRST} to ${FIRST + COUNT - 1}`);
+      if (tried === COUNT)
+        throw new StackError(`no free loopback port from ${FIRST} to ${FIRST + COUNT - 1}`);
       const candidate = FIRST + (next++ % COUNT);
       if (!taken.has(candidate) && (await free(candidate))) port = candidate;
     }
@@ -75,7 +79,8 @@ export function ownerOfPort(port: number): { pid: number; command: string } | un
       for (const line of readFileSync(file, 'utf8').split('\n').slice(1)) {
         const fields = line.trim().split(/\s+/);
         const LISTEN = '0A';
-        if (fields[3] === LISTEN && parseInt(fields[1]?.split(':')[1] ?? '', 16) === port) inodes.add(fields[9] ?? '');
+        if (fields[3] === LISTEN && parseInt(fields[1]?.split(':')[1] ?? '', 16) === port)
+          inodes.add(fields[9] ?? '');
       }
     } catch {
       continue; // no IPv6 here

@@ -37,13 +37,24 @@ export function tcpProbe(host: string, port: number): Probe {
     });
 }
 
+/** One of several answers; the first one's reason where none does. */
+export function anyProbe(probes: readonly Probe[]): Probe {
+  return async (signal) => {
+    const results = await Promise.allSettled(probes.map((probe) => probe(signal)));
+    const [first] = results;
+    if (results.some(({ status }) => status === 'fulfilled') || first?.status !== 'rejected') return;
+    throw first.reason;
+  };
+}
+
 /** GET answers 200, and the text is as expected. */
 export function httpProbe(url: string, expected?: (body: string) => boolean): Probe {
   return async (signal) => {
     const response = await fetch(url, { signal });
     const body = await response.text();
     if (!response.ok) throw new Error(`GET ${url} answers ${response.status}`);
-    if (expected !== undefined && !expected(body)) throw new Error(`GET ${url} answers ${JSON.stringify(body.slice(0, 80))}`);
+    if (expected !== undefined && !expected(body))
+      throw new Error(`GET ${url} answers ${JSON.stringify(body.slice(0, 80))}`);
   };
 }
 

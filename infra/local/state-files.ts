@@ -1,5 +1,5 @@
 /** Writes the state folder: each file whole or not at all, for its user's eyes only. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { stateFile } from '../../src/config/stack-state.js';
 import { StackError } from './errors.js';
@@ -20,7 +20,7 @@ export const logFile = (dataDir: string, name: string): string => path.join(data
 /** Makes the folders of the stack. @throws StackError naming the folder and what to do where it cannot be written. */
 export function ensureDataFolders(dataDir: string): void {
   try {
-    for (const folder of ['state', 'logs', 'data']) mkdirSync(path.join(dataDir, folder), { recursive: true });
+    for (const folder of ['state', 'logs', 'data']) makeFolder(path.join(dataDir, folder));
     const trial = path.join(dataDir, 'state', `.writable.${process.pid}`);
     writeFileSync(trial, '');
     rmSync(trial);
@@ -29,5 +29,20 @@ export function ensureDataFolders(dataDir: string): void {
       `the data folder ${dataDir} cannot be written (${(error as Error).message}). Make it writable, or name another one with AZR_DATA_DIR or dataDir in azr.config.yaml`,
       'usage',
     );
+  }
+}
+
+/**
+ * Makes a folder and those above it, one after the other: Node's recursive mkdir never returns where a parent refuses with
+ * ENOENT, as /proc does.
+ */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  if (path.dirname(folder) !== folder) makeFolder(path.dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process may have been faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }

@@ -120,7 +120,9 @@ export class Supervised {
       const pause = Math.min(restart.maximumMs, restart.initialMs * 2 ** (this.failures - 1));
       this.options.onEvent(`${this.spec.name}: ${this.detail ?? 'ended'}; next try in ${pause} ms`);
       this.hurry = new AbortController();
-      await sleep(pause, undefined, { signal: AbortSignal.any([signal, this.hurry.signal]) }).catch(() => undefined);
+      await sleep(pause, undefined, { signal: AbortSignal.any([signal, this.hurry.signal]) }).catch(
+        () => undefined,
+      );
     }
   }
 
@@ -223,12 +225,20 @@ export class Supervised {
   }
 
   /** Until it ends; asks it for its health and rotates its log meanwhile. */
-  private async watch(over: Promise<void>, hasEnded: () => boolean, pid: number, signal: AbortSignal): Promise<void> {
+  private async watch(
+    over: Promise<void>,
+    hasEnded: () => boolean,
+    pid: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { health } = this.spec;
     let deaf = 0;
     while (!hasEnded()) {
       const tick = new AbortController();
-      await Promise.race([over, sleep(PROBE_EVERY_MS, undefined, { signal: tick.signal }).catch(() => undefined)]);
+      await Promise.race([
+        over,
+        sleep(PROBE_EVERY_MS, undefined, { signal: tick.signal }).catch(() => undefined),
+      ]);
       tick.abort();
       if (hasEnded()) return;
       rotate(this.options.logFile);
@@ -264,7 +274,7 @@ export class Supervised {
 
   private describeEnd(ending: Ending | undefined, offset: number): string {
     const how =
-      ending?.signal != null
+      typeof ending?.signal === 'string'
         ? `was ended by ${ending.signal}${ending.signal === 'SIGKILL' ? ' (from outside, or for lack of memory)' : ''}`
         : `ended with code ${ending?.code ?? 'unknown'}`;
     const [last] = lastLines(this.options.logFile, 1, offset);

@@ -52,5 +52,9 @@ setInterval(() => rotate(logFile(dataDir, 'supervisor')), 60_000).unref();
 
 const self = identityOf(process.pid);
 if (self === undefined) throw new Error('this process is not in /proc');
-writeState(dataDir, 'supervisor', { ...self, controlPort: control.port, token: control.token } satisfies SupervisorState);
+writeState(dataDir, 'supervisor', {
+  ...self,
+  controlPort: control.port,
+  token: control.token,
+} satisfies SupervisorState);
 say(`supervisor ready, process ${process.pid}`);

@@ -13,7 +13,12 @@ export class Supervisor {
   private readonly members = new Map<string, Supervised>();
   private readonly children = new Map<string, ProcessIdentity>();
 
-  constructor(specs: readonly ProcessSpec[], dataDir: string, stackId: string, onEvent: (line: string) => void) {
+  constructor(
+    specs: readonly ProcessSpec[],
+    dataDir: string,
+    stackId: string,
+    onEvent: (line: string) => void,
+  ) {
     const env = { ...process.env, [STACK_MARK]: stackId };
     for (const spec of specs)
       this.members.set(
@@ -66,7 +71,9 @@ export class Supervisor {
   private member(name: string): Supervised {
     const member = this.members.get(name);
     if (member === undefined)
-      throw new RangeError(`service is ${JSON.stringify(name)}; accepted are ${[...this.members.keys()].join(', ')}`);
+      throw new RangeError(
+        `service is ${JSON.stringify(name)}; accepted are ${[...this.members.keys()].join(', ')}`,
+      );
     return member;
   }
 }

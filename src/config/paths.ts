@@ -16,8 +16,13 @@ export function repositoryRoot(): string {
   return folder;
 }
 
-/** Downloads, kept outside node_modules: AZR_CACHE_DIR, or the user's cache folder. */
-export function cacheDirectory(): string {
-  const { AZR_CACHE_DIR, XDG_CACHE_HOME } = process.env;
-  return AZR_CACHE_DIR ?? path.join(XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'absolute-zero');
+/**
+ * Downloads, kept outside node_modules: AZR_CACHE_DIR, or the user's cache folder; absolute. An empty variable counts as
+ * none. The set-up (scripts/bootstrap/cache.mjs) looks in the same place.
+ */
+export function cacheDirectory(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  const base = nonEmpty(env['XDG_CACHE_HOME']) ?? path.join(os.homedir(), '.cache');
+  return path.resolve(nonEmpty(env['AZR_CACHE_DIR']) ?? path.join(base, 'absolute-zero'));
 }
+
+const nonEmpty = (text: string | undefined): string | undefined => (text === '' ? undefined : text);

@@ -239,7 +239,9 @@ function readMapping(file: string): Record<string, unknown> {
     throw new UsageError(
       `${file} holds no mapping of keys to values; a configuration is one, as in: dataDir: .azr`,
     );
-  return value as Record<string, unknown>;
+  // A group whose keys are all commented out reads as null.
+  const groups = Object.entries(value).filter(([key, held]) => !(key in GROUPS && held === null));
+  return Object.fromEntries(groups);
 }
 
 function check(raw: unknown, origin: string): z.infer<typeof fileSchema> {

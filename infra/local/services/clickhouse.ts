@@ -13,7 +13,13 @@ export function clickhouseSpec(dataDir: string, { ports }: StackState): ProcessS
   return {
     name: 'clickhouse',
     command: process.execPath,
-    args: [path.join(root, 'dist/infra/local/clickhouse/server-main.js'), '--port', String(ports.clickhouse), '--data', folder],
+    args: [
+      path.join(root, 'dist/infra/local/clickhouse/server-main.js'),
+      '--port',
+      String(ports.clickhouse),
+      '--data',
+      folder,
+    ],
     env: {},
     cwd: root,
     health: { kind: 'probe', probe: httpProbe(`${url}/ping`, (body) => body.startsWith('Ok')) },

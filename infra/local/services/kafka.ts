@@ -21,7 +21,10 @@ export const KAFKA_VERSION = '4.4.0';
 export function findKafkaJars(): string {
   const folder = path.join(cacheDirectory(), `kafka-${KAFKA_VERSION}`);
   if (!existsSync(folder) || !readdirSync(folder).includes(`kafka_2.13-${KAFKA_VERSION}.jar`))
-    throw new StackError(`the Kafka ${KAFKA_VERSION} jars are not in ${folder}. Fetch them with: npm start -- --setup-only`, 'missing');
+    throw new StackError(
+      `the Kafka ${KAFKA_VERSION} jars are not in ${folder}. Fetch them with: npm start -- --setup-only`,
+      'missing',
+    );
   return folder;
 }
 
@@ -61,11 +64,23 @@ export function kafkaSpec(dataDir: string, state: StackState, java: Java): Proce
   const log = path.join(folder, 'log');
   const properties = path.join(folder, 'server.properties');
   const classpath = path.join(findKafkaJars(), '*');
-  const logging = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Dorg.slf4j.simpleLogger.showDateTime=true'];
+  const logging = [
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+    '-Dorg.slf4j.simpleLogger.showDateTime=true',
+  ];
   return {
     name: 'kafka',
     command: java.command,
-    args: ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...logging, '-cp', classpath, 'kafka.Kafka', properties],
+    args: [
+      '-Xmx512m',
+      '-XX:+UseSerialGC',
+      '-XX:TieredStopAtLevel=1',
+      ...logging,
+      '-cp',
+      classpath,
+      'kafka.Kafka',
+      properties,
+    ],
     env: {},
     cwd: folder,
     health: { kind: 'probe', probe: kafkaProbe('127.0.0.1', state.ports.kafka) },

@@ -22,10 +22,17 @@ export function findTemporal(env: NodeJS.ProcessEnv = process.env): string {
   const cached = path.join(cacheDirectory(), `temporal-${TEMPORAL_VERSION}`, 'temporal');
   const found = existsSync(cached) ? cached : findOnPath('temporal', env['PATH']);
   if (found !== undefined) return found;
-  throw new StackError(`the Temporal program is neither ${cached} nor on PATH. Fetch it with: npm start -- --setup-only`, 'missing');
+  throw new StackError(
+    `the Temporal program is neither ${cached} nor on PATH. Fetch it with: npm start -- --setup-only`,
+    'missing',
+  );
 }
 
-export function temporalSpec(config: StackConfig, { ports }: StackState, command = findTemporal()): ProcessSpec {
+export function temporalSpec(
+  config: StackConfig,
+  { ports }: StackState,
+  command = findTemporal(),
+): ProcessSpec {
   const folder = path.join(config.dataDir, 'data', 'temporal');
   const { namespace } = config.temporal;
   const api = `http://127.0.0.1:${ports.temporalHttp}/api/v1/namespaces/${namespace}`;
@@ -73,7 +80,8 @@ export function temporalSpec(config: StackConfig, { ports }: StackState, command
         body: JSON.stringify({ config: { workflowExecutionRetentionTtl: RETENTION } }),
         signal: AbortSignal.timeout(20_000),
       });
-      if (!response.ok) throw new Error(`setting the namespace's retention: ${response.status} ${await response.text()}`);
+      if (!response.ok)
+        throw new Error(`setting the namespace's retention: ${response.status} ${await response.text()}`);
     },
   };
 }

@@ -7,14 +7,22 @@ import { RESTART, type ProcessSpec } from '../process-spec.js';
  * Rollout, learner and evaluation hold the same model, one TensorFlow engine and one thread budget: one process. The
  * sandbox, the sink and the orchestrator must answer while that one computes.
  */
-export const WORKER_ROLE_SETS = [['orchestrate'], ['rollout', 'learner', 'evaluate'], ['sandbox'], ['sink']] as const;
+export const WORKER_ROLE_SETS = [
+  ['orchestrate'],
+  ['rollout', 'learner', 'evaluate'],
+  ['sandbox'],
+  ['sink'],
+] as const;
 
 const nameOf = (roles: readonly string[]): string => `worker-${roles.join('-')}`;
 
 export const WORKER_NAMES: readonly string[] = WORKER_ROLE_SETS.map(nameOf);
 
 /** @param env the variables of src/config/stack.ts that name all addresses. */
-export function workerSpecs(env: Readonly<Record<string, string>>, dependsOn: readonly string[]): ProcessSpec[] {
+export function workerSpecs(
+  env: Readonly<Record<string, string>>,
+  dependsOn: readonly string[],
+): ProcessSpec[] {
   const root = repositoryRoot();
   return WORKER_ROLE_SETS.map((roles) => ({
     name: nameOf(roles),
