@@ -44,24 +44,27 @@ export async function choosePorts(
       'usage',
     );
   const chosen: Partial<Record<keyof StackPorts, number>> = {};
-  let next = createHash('sha256').update(config.dataDir).digest().readUInt32BE() % COUNT;
   for (const key of PORT_KEYS) {
     const fixed = config.ports[key];
+    const before = earlier?.[key];
     if (fixed !== undefined) {
       if (!(await free(fixed))) throw new StackError(portInUse(fixed, `ports.${key}`));
       chosen[key] = fixed;
-      continue;
+    } else if (before !== undefined && !taken.has(before) && (await free(before))) {
+      taken.add(before);
+      chosen[key] = before;
     }
-    const before = earlier?.[key];
-    let port = before !== undefined && !taken.has(before) && (await free(before)) ? before : undefined;
-    for (let tried = 0; port === undefined; tried++) {
-      if (tried === COUNT)
-        throw new StackError(`no free loopback port from ${FIRST} to ${FIRST + COUNT - 1}`);
+  }
+  // New ones last, so that none takes what another service keeps.
+  let next = createHash('sha256').update(config.dataDir).digest().readUInt32BE() % COUNT;
+  for (const key of PORT_KEYS) {
+    for (let tried = 0; chosen[key] === undefined; tried++) {
+      if (tried === COUNT) throw new StackError(`no free loopback port from ${FIRST} to ${FIRST + COUNT - 1}`);
       const candidate = FIRST + (next++ % COUNT);
-      if (!taken.has(candidate) && (await free(candidate))) port = candidate;
+      if (taken.has(candidate) || !(await free(candidate))) continue;
+      taken.add(candidate);
+      chosen[key] = candidate;
     }
-    taken.add(port);
-    chosen[key] = port;
   }
   return chosen as StackPorts;
 }

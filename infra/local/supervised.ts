@@ -57,11 +57,9 @@ export class Supervised {
   /** Starts it where it is stopped; tries it at once where it waits for its next try. */
   start(): void {
     if (this.loop !== undefined) {
-      if (this.child === undefined) {
-        this.failures = 0;
-        if (this.state === 'failed') this.state = 'starting';
-        this.hurry.abort();
-      }
+      this.failures = 0;
+      if (this.state === 'failed') this.state = 'starting';
+      if (this.child === undefined) this.hurry.abort();
       return;
     }
     this.stopping = new AbortController();
@@ -145,7 +143,7 @@ export class Supervised {
       await ended;
       throw new Error(`${spec.command} cannot be started`);
     }
-    let healthy = false;
+    let healthy: boolean;
     let ending: Ending | undefined;
     const over = ended.then((how) => {
       ending = how;

@@ -15,6 +15,7 @@ import { readState, runningSupervisor, type StackState } from './stack-state.js'
 const hostPort = z
   .string()
   .regex(/^(?:[A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/, 'accepted is host:port, as in 127.0.0.1:9092');
+const BROKERS = 'accepted is a list of host:port, as in [127.0.0.1:9092]';
 const httpUrl = z.url({ protocol: /^https?$/, error: 'accepted is a URL, as in http://127.0.0.1:8123' });
 const port = z.number().int().min(1024, 'accepted are ports from 1024 to 65535').max(65535);
 const threads = z.number().int().min(1, 'accepted are integers from 1').max(1024);
@@ -23,7 +24,7 @@ const name = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, 'accepted is a name:
 const GROUPS = {
   kafka: z.strictObject({
     /** A list, or one text with commas. Absent: the local broker. */
-    brokers: z.union([z.array(hostPort).min(1), hostPort.transform((one) => [one])]).optional(),
+    brokers: z.union([z.array(hostPort).min(1, BROKERS), hostPort.transform((one) => [one])]).optional(),
   }),
   temporal: z.strictObject({
     address: hostPort.optional(),
@@ -268,12 +269,12 @@ function describe(issue: z.core.$ZodIssue, raw: unknown): string {
   );
   // The value of a secret is no one's business.
   const shown = at === 'clickhouse.password' ? 'not accepted' : JSON.stringify(value);
-  const why =
-    issue.code === 'invalid_union' && at === 'kafka.brokers'
-      ? 'accepted is a list of host:port, as in [127.0.0.1:9092]'
-      : issue.message;
-  return `${at === '' ? 'the whole' : at} is ${shown}: ${why}`;
+  return `${at === '' ? 'the whole' : at} is ${shown}: ${whyNot(issue)}`;
 }
+
+/** A union's own message tells nothing: the list of brokers is the only one. */
+const whyNot = (issue: z.core.$ZodIssue): string =>
+  issue.code === 'invalid_union' ? BROKERS : issue.message;
 
 function applyVariables(
   raw: Record<string, unknown>,
@@ -292,7 +293,7 @@ function applyVariables(
     if (!alone.success) {
       const [issue] = alone.error.issues;
       throw new UsageError(
-        `${variable} is ${variable.endsWith('PASSWORD') ? 'not accepted' : JSON.stringify(text)}: ${issue === undefined ? '' : describe(issue, next).replace(/^[^:]*: /, '')}`,
+        `${variable} is ${variable.endsWith('PASSWORD') ? 'not accepted' : JSON.stringify(text)}: ${issue === undefined ? '' : whyNot(issue)}`,
       );
     }
     Object.assign(raw, next);
