@@ -2,6 +2,7 @@
  * Reads offset ranges of a topic without joining a consumer group, through the public `fetch` and `listOffsets` of
  * @platformatic/kafka: kafkajs has no manual assignment (docs/adr/0002-range-reads.md).
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Consumer } from '@platformatic/kafka';
 
 export interface RawMessage {
@@ -18,9 +19,22 @@ const LATEST = -1n;
 const EARLIEST = -2n;
 /** Bits of a record batch's attributes: a transaction's control marker carries no message. */
 const IS_CONTROL = 0x20;
+/** A broker's restart takes seconds, up to half a minute on a loaded machine. */
+const ATTEMPTS = 120;
+/** A topic that was made a moment ago may not be known everywhere yet; one that is unknown for longer does not exist. */
+const ATTEMPTS_UNKNOWN_TOPIC = 10;
+const PAUSE_MS = 500;
+
+type FetchResponse = Awaited<ReturnType<Consumer<Buffer, Buffer, Buffer, Buffer>['fetch']>>;
+
+/** The client's errors: single, or several in one. */
+interface ClientError extends Error {
+  findBy?(property: string, value: unknown): unknown;
+}
 
 export class RangeReader {
   readonly #consumer: Consumer<Buffer, Buffer, Buffer, Buffer>;
+  readonly #closed = new AbortController();
 
   constructor(brokers: readonly string[]) {
     this.#consumer = new Consumer<Buffer, Buffer, Buffer, Buffer>({
@@ -28,8 +42,8 @@ export class RangeReader {
       // Never joined: the client wants a name all the same.
       groupId: 'azr-range-reader',
       bootstrapBrokers: [...brokers],
-      retries: 60,
-      retryDelay: 500,
+      // Retries are ours (#retrying).
+      retries: 0,
       timeout: 30_000,
     });
   }
@@ -45,7 +59,33 @@ export class RangeReader {
   }
 
   async #offsets(topics: readonly string[], timestamp: bigint): Promise<Map<string, bigint[]>> {
-    return this.#consumer.listOffsets({ topics: [...topics], timestamp });
+    return this.#retrying(() => this.#consumer.listOffsets({ topics: [...topics], timestamp }));
+  }
+
+  /**
+   * The client repeats a request as it was, with the leader epoch that it knew: after a broker's restart that epoch is
+   * fenced for good, and only fresh metadata helps.
+   */
+  async #retrying<T>(operation: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await operation();
+      } catch (error) {
+        const { findBy } = error as ClientError;
+        const has = (property: string, value: unknown): boolean =>
+          (findBy?.call(error, property, value) ?? null) !== null;
+        const attempts = has('apiId', 'UNKNOWN_TOPIC_OR_PARTITION') ? ATTEMPTS_UNKNOWN_TOPIC : ATTEMPTS;
+        if (
+          error instanceof RangeError ||
+          this.#closed.signal.aborted ||
+          has('canRetry', false) ||
+          attempt >= attempts
+        )
+          throw error;
+        this.#consumer.clearMetadata();
+        await sleep(PAUSE_MS, undefined, { signal: this.#closed.signal });
+      }
+    }
   }
 
   /** Messages of one partition with from <= offset < to, in order. */
@@ -53,31 +93,7 @@ export class RangeReader {
     let next = from;
     let idle = 0;
     while (next < to) {
-      const metadata = await this.#consumer.metadata({ topics: [topic] });
-      const found = metadata.topics.get(topic);
-      const leader = found?.partitions[partition]?.leader;
-      if (found === undefined || leader === undefined)
-        throw new Error(`topic ${topic} has no partition ${partition} on these brokers`);
-      const response = await this.#consumer.fetch({
-        node: leader,
-        maxWaitTime: MAX_WAIT_MS,
-        minBytes: 1,
-        maxBytes: MAX_BYTES,
-        topics: [
-          {
-            topicId: found.id,
-            partitions: [
-              {
-                partition,
-                currentLeaderEpoch: -1,
-                fetchOffset: next,
-                lastFetchedEpoch: -1,
-                partitionMaxBytes: MAX_BYTES,
-              },
-            ],
-          },
-        ],
-      });
+      const response = await this.#retrying(() => this.#fetch(topic, partition, next));
       const before = next;
       for (const batch of response.responses[0]?.partitions[0]?.records ?? []) {
         if ((batch.attributes & IS_CONTROL) === 0)
@@ -98,7 +114,36 @@ export class RangeReader {
     }
   }
 
+  async #fetch(topic: string, partition: number, offset: bigint): Promise<FetchResponse> {
+    const metadata = await this.#consumer.metadata({ topics: [topic] });
+    const found = metadata.topics.get(topic);
+    const leader = found?.partitions[partition]?.leader;
+    if (found === undefined || leader === undefined)
+      throw new RangeError(`topic ${topic} has no partition ${partition} on these brokers`);
+    return this.#consumer.fetch({
+      node: leader,
+      maxWaitTime: MAX_WAIT_MS,
+      minBytes: 1,
+      maxBytes: MAX_BYTES,
+      topics: [
+        {
+          topicId: found.id,
+          partitions: [
+            {
+              partition,
+              currentLeaderEpoch: -1,
+              fetchOffset: offset,
+              lastFetchedEpoch: -1,
+              partitionMaxBytes: MAX_BYTES,
+            },
+          ],
+        },
+      ],
+    });
+  }
+
   close(): Promise<void> {
+    this.#closed.abort();
     return new Promise((resolve, reject) => {
       this.#consumer.close(true, (error) => (error instanceof Error ? reject(error) : resolve()));
     });

@@ -252,7 +252,7 @@ async function waitUntilRunning(
       if (!atOnce) progress(line);
     }
     if (wanted.every(({ state }) => state === 'running')) {
-      progress(`${wanted.length} processes are running`);
+      progress(wanted.length === 1 ? '1 process is running' : `${wanted.length} processes are running`);
       return;
     }
     const failed = wanted.filter(({ state }) => state === 'failed');

@@ -59,7 +59,8 @@ export async function choosePorts(
   let next = createHash('sha256').update(config.dataDir).digest().readUInt32BE() % COUNT;
   for (const key of PORT_KEYS) {
     for (let tried = 0; chosen[key] === undefined; tried++) {
-      if (tried === COUNT) throw new StackError(`no free loopback port from ${FIRST} to ${FIRST + COUNT - 1}`);
+      if (tried === COUNT)
+        throw new StackError(`no free loopback port from ${FIRST} to ${FIRST + COUNT - 1}`);
       const candidate = FIRST + (next++ % COUNT);
       if (taken.has(candidate) || !(await free(candidate))) continue;
       taken.add(candidate);

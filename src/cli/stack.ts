@@ -1,6 +1,6 @@
 /** `azr up | down | status | doctor`: the local stack. */
 import type { Command } from 'commander';
-import { doctor, down, status, up, type StackStatus } from '../../infra/local/index.js';
+import { doctor, down, restartService, status, up, type StackStatus } from '../../infra/local/index.js';
 import { EXIT } from './exit-codes.js';
 import { say, sayJson, table, tell } from './output.js';
 
@@ -18,6 +18,13 @@ export function addStackCommands(program: Command): void {
     .description('stop the local stack; its state is kept')
     .action(async () => {
       await down({ onProgress: say });
+    });
+  program
+    .command('restart')
+    .description('restart one process of the local stack, as azr status names it')
+    .argument('<process>')
+    .action(async (name: string) => {
+      await restartService(name, { onProgress: say });
     });
   program
     .command('status')
