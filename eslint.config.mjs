@@ -138,6 +138,7 @@ export default tseslint.config(
         fetch: 'readonly',
         setTimeout: 'readonly',
         clearTimeout: 'readonly',
+        AbortController: 'readonly',
         AbortSignal: 'readonly',
         setInterval: 'readonly',
         clearInterval: 'readonly',

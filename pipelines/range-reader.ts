@@ -71,9 +71,9 @@ export class RangeReader {
       try {
         return await operation();
       } catch (error) {
-        const { findBy } = error as ClientError;
+        const client = error as ClientError;
         const has = (property: string, value: unknown): boolean =>
-          (findBy?.call(error, property, value) ?? null) !== null;
+          (client.findBy?.(property, value) ?? null) !== null;
         const attempts = has('apiId', 'UNKNOWN_TOPIC_OR_PARTITION') ? ATTEMPTS_UNKNOWN_TOPIC : ATTEMPTS;
         if (
           error instanceof RangeError ||

@@ -128,3 +128,49 @@ export function event<T extends EventType>(
     data,
   } as unknown as AzrEvent;
 }
+
+/**
+ * One plain event of a type, the same each time: texts are the names of their fields, numbers count up, lists have two
+ * items that differ, and of a union the last branch is taken.
+ */
+export function exampleEvent(type: EventType, envelope: Partial<Envelope> = {}): AzrEvent {
+  let count = 0;
+  const named = new Map<string, AvroSchema>();
+  const example = (schema: AvroSchema, name: string, item: number): unknown => {
+    if (typeof schema === 'string') {
+      const known = named.get(schema);
+      if (known !== undefined) return example(known, name, item);
+      count += 1;
+      const text = item === 0 ? name : `${name}${item}`;
+      const plain: Record<string, unknown> = {
+        null: null,
+        boolean: true,
+        string: text,
+        int: count,
+        long: count,
+      };
+      return schema in plain ? plain[schema] : count + 0.5;
+    }
+    if (Array.isArray(schema)) return example((schema as readonly AvroSchema[]).at(-1) ?? 'null', name, item);
+    const {
+      type: kind,
+      name: own,
+      symbols = [],
+      items = 'null',
+      fields = [],
+      logicalType,
+    } = schema as NamedSchema;
+    if (own !== undefined) named.set(own, schema);
+    if (logicalType === 'timestamp-millis') return BEGINNING;
+    if (kind === 'enum') return symbols[item % symbols.length];
+    if (kind === 'array') return [0, 1].map((i) => example(items, name, i));
+    if (kind === 'record')
+      return Object.fromEntries(fields.map((field) => [field.name, example(field.type, field.name, item)]));
+    return example(kind, name, item);
+  };
+  const record = example(JSON.parse(newestSchema(type).schema) as AvroSchema, type, 0) as {
+    envelope: Envelope;
+  };
+  const { envelope: made, ...data } = record;
+  return { type, envelope: { ...made, ...envelope }, data } as unknown as AzrEvent;
+}

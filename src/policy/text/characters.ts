@@ -33,7 +33,7 @@ export function lineAt(text: string, start: number): Line {
 
 /** All lines in order; a text that ends with a line ending has no empty last line. */
 export function* linesOf(text: string, from = 0): Generator<Line, void, undefined> {
-  for (let start = from; start < text.length; ) {
+  for (let start = from; start < text.length;) {
     const line = lineAt(text, start);
     yield line;
     start = line.next;

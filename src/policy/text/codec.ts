@@ -1,69 +1,237 @@
-/** The codec of policies over text: prompts of templates.ts through a tokenizer, responses back through extract.ts. */
-import type { ParsedProposal, ParsedSolution, SolverView, TaskKind } from '../../tasks/types.js';
-import type { Completion, PolicyCodec, Prompt } from '../codec.js';
-import { extractProposal, extractSolution, type Wrapper } from './extract.js';
+/**
+ * The prompt codec of large models: text prompts out, free text back (azr-spec, sections 4 and 5). The pieces are
+ * templates.ts and render.ts for the way out, envelope.ts, fences.ts, extract.ts and program.ts for the way back.
+ *
+ * Only the completion is ever parsed, from its tokens: what a task's text contains cannot be mistaken for an answer.
+ */
+import { BANNED_IMPORTS } from '../../sandbox/validate.js';
+import { DEFAULT_LIMITS } from '../../sandbox/limits.js';
+import type { ParsedProposal, ParsedSolution, TaskKind } from '../../tasks/types.js';
+import type { Completion, PolicyCodec, Prompt, ProposalReference } from '../codec.js';
+import { openEnvelope, WRAPPERS, type Wrapper } from './envelope.js';
+import { extractInduction, extractPair, extractSolution } from './extract.js';
+import { collectImports, ENTRY_RULES, readProgram, type ProgramRules } from './program.js';
 import {
-  proposeInputsPrompt,
-  proposeProgramPrompt,
-  solveAbductionPrompt,
-  solveDeductionPrompt,
-  solveInductionPrompt,
-  TEMPLATE_VERSION,
+  renderInductionProposal,
+  renderPairProposal,
+  renderSolve,
   wrap,
-} from './templates.js';
+  type PromptRules,
+} from './render.js';
+import { TEMPLATE_VERSION } from './templates.js';
 
-export interface Tokenizer {
-  encode(text: string): number[];
+export interface TextTokenizer {
+  /** Token ids of a text, without a start or end token of its own. */
+  encode(text: string): readonly number[];
   decode(tokens: readonly number[]): string;
 }
 
 export interface TextCodecOptions {
-  readonly tokenizer: Tokenizer;
+  readonly tokenizer: TextTokenizer;
   readonly wrapper: Wrapper;
+  /** Longest prompt, in tokens (content_max_length). Default: no bound. */
+  readonly maxPromptTokens?: number;
+  /** Longest completion, in tokens. */
   readonly maxResponseTokens: number;
-  /** Left out of the decoded text when it ends a completion. */
+  /** Taken off the end of a completion before it is read. */
   readonly endToken?: number;
-  /** The published number is 10. */
+  /** Inputs that an induction proposal needs (num_inputs). Default 10. */
   readonly inductionInputs?: number;
-  readonly rejectMultipleFunctions?: boolean;
+  /** How proposed programs are read. */
+  readonly program?: ProgramRules;
+  /** What the prompts say may not be imported. Default: what validation refuses. */
+  readonly bannedImports?: readonly string[];
+  /** What the prompts say of the time limit, seconds. Default: the sandbox's. */
+  readonly timeLimitSeconds?: number;
 }
 
-export function createTextCodec(options: TextCodecOptions): PolicyCodec {
-  const { tokenizer, wrapper, maxResponseTokens, endToken, inductionInputs = 10 } = options;
-  const rules = {
-    wrapper,
+/** A proposer's prompt, and which of the references it was given are in it (places in the list, in order). */
+export interface ProposePrompt extends Prompt {
+  readonly shownReferences: readonly number[];
+}
+
+export interface TextCodec extends PolicyCodec {
+  proposePrompt(
+    kind: TaskKind,
+    references: readonly ProposalReference[],
+    program: string | null,
+  ): ProposePrompt;
+}
+
+/** A task that does not fit into a prompt: draw another one. */
+export class PromptTooLongError extends Error {
+  override readonly name = 'PromptTooLongError';
+  readonly tokens: number;
+  readonly limit: number;
+
+  constructor(tokens: number, limit: number) {
+    super(`the prompt has ${tokens} tokens; accepted are up to ${limit} (maxPromptTokens)`);
+    this.tokens = tokens;
+    this.limit = limit;
+  }
+}
+
+/** Why a proposal cannot be read: the closed list. */
+export const TEXT_PROPOSAL_REASONS = [
+  'unfinished',
+  'no-answer',
+  'no-program',
+  'no-input',
+  'too-few-inputs',
+  'no-message',
+  'code-too-long',
+  'no-function',
+  'multiple-functions',
+] as const;
+export type TextProposalReason = (typeof TEXT_PROPOSAL_REASONS)[number];
+
+/**
+ * A codec over a tokenizer. Prompts of proposers that are too long lose references, the longest first, until they fit;
+ * other prompts that are too long throw PromptTooLongError.
+ *
+ * @throws RangeError for an option out of its range.
+ */
+export function createTextCodec(options: TextCodecOptions): TextCodec {
+  const { tokenizer, wrapper, maxResponseTokens, endToken, program: programRules = {} } = options;
+  const maxPromptTokens = options.maxPromptTokens ?? Infinity;
+  const inductionInputs = options.inductionInputs ?? 10;
+  const rules: PromptRules = {
+    bannedImports: options.bannedImports ?? BANNED_IMPORTS,
+    seconds: options.timeLimitSeconds ?? DEFAULT_LIMITS.cpuMs / 1000,
     inductionInputs,
-    rejectMultipleFunctions: options.rejectMultipleFunctions ?? true,
+    singleFunction: programRules.rejectMultipleFunctions ?? false,
   };
+  checkOptions(options);
+
   const prompt = (task: string): Prompt => {
-    const text = wrap(task, wrapper);
+    const text = wrap(wrapper, task);
     return { text, tokens: tokenizer.encode(text), maxTokens: maxResponseTokens };
   };
-  const responseOf = ({ tokens }: Pick<Completion, 'tokens'>): string =>
+  const fitting = (candidate: Prompt): Prompt => {
+    if (candidate.tokens.length > maxPromptTokens)
+      throw new PromptTooLongError(candidate.tokens.length, maxPromptTokens);
+    return candidate;
+  };
+  const read = (tokens: readonly number[]): string =>
     tokenizer.decode(endToken !== undefined && tokens.at(-1) === endToken ? tokens.slice(0, -1) : tokens);
+
   return {
-    templateVersion: TEMPLATE_VERSION,
-    proposePrompt(kind, references, program): Prompt {
-      if (kind !== 'induction') return prompt(proposeProgramPrompt(kind, references));
-      if (program === null) throw new TypeError('program is missing; an induction proposal is about one');
-      return prompt(proposeInputsPrompt(program, inductionInputs));
-    },
-    parseProposal(kind: TaskKind, completion: Completion, program: string | null): ParsedProposal {
-      return extractProposal(kind, responseOf(completion), program, rules);
-    },
-    solvePrompt(kind: TaskKind, view: SolverView): Prompt {
-      switch (kind) {
-        case 'deduction':
-          return prompt(solveDeductionPrompt(view));
-        case 'abduction':
-          return prompt(solveAbductionPrompt(view));
-        case 'induction':
-          return prompt(solveInductionPrompt(view));
+    templateVersion: `${TEMPLATE_VERSION}/${wrapper}`,
+
+    proposePrompt(kind, references, program): ProposePrompt {
+      if (kind === 'induction')
+        return {
+          ...fitting(prompt(renderInductionProposal(requiredProgram(program), rules))),
+          shownReferences: [],
+        };
+      let shown = references.map((_, i) => i);
+      for (;;) {
+        const chosen = shown.flatMap((i) => references[i] ?? []);
+        const candidate = prompt(renderPairProposal(kind, chosen, rules));
+        if (candidate.tokens.length <= maxPromptTokens || shown.length === 0)
+          return { ...fitting(candidate), shownReferences: shown };
+        const dropped = longest(references, shown);
+        shown = shown.filter((i) => i !== dropped);
       }
     },
-    parseSolution(kind: TaskKind, completion: Completion): ParsedSolution {
-      return extractSolution(kind, responseOf(completion), wrapper);
+
+    parseProposal(kind, completion, program): ParsedProposal {
+      const { formatOk, thought, answer } = openEnvelope(wrapper, read(completion.tokens));
+      const refuse = (reason: TextProposalReason, detail: string): ParsedProposal =>
+        completion.finish === 'length'
+          ? {
+              ok: false,
+              formatOk: formatOk && wrapper !== 'none',
+              reason: 'unfinished',
+              detail: `cut after ${completion.tokens.length} tokens; ${reason}: ${detail}`,
+            }
+          : { ok: false, formatOk: formatOk && wrapper !== 'none', reason, detail };
+      if (kind === 'induction') {
+        const code = requiredProgram(program);
+        if (answer === null) return refuse('no-answer', NO_ANSWER[wrapper]);
+        const found = extractInduction(answer, inductionInputs);
+        if (!found.ok) return refuse(found.reason, found.detail);
+        return {
+          ok: true,
+          formatOk: formatOk && (wrapper !== 'none' || found.wellFormed),
+          code,
+          originalCode: code,
+          inputs: found.inputs,
+          message: found.message,
+          imports: collectImports(code),
+          thought,
+        };
+      }
+      if (answer === null) return refuse('no-answer', NO_ANSWER[wrapper]);
+      const found = extractPair(answer);
+      if (!found.ok) return refuse(found.reason, found.detail);
+      const reading = readProgram(found.code, programRules);
+      if (!reading.ok) return refuse(reading.reason, reading.detail);
+      return {
+        ok: true,
+        formatOk: formatOk && (wrapper !== 'none' || found.wellFormed),
+        code: reading.code,
+        originalCode: found.code,
+        inputs: [found.input],
+        message: null,
+        imports: reading.imports,
+        thought,
+      };
     },
-    text: (tokens) => tokenizer.decode(tokens),
+
+    solvePrompt: (kind, view) => fitting(prompt(renderSolve(kind, view, rules))),
+
+    parseSolution(kind, completion: Completion): ParsedSolution {
+      const { formatOk, thought, answer } = openEnvelope(wrapper, read(completion.tokens));
+      if (answer === null) return { formatOk: false, thought, answer: null };
+      const found = extractSolution(kind, answer);
+      // A program that stands in no block, and an answer of no text, are no answers in whatever wrapper.
+      const asked = found.answer !== null && (wrapper !== 'none' || found.wellFormed);
+      return { formatOk: formatOk && asked, thought, answer: found.answer };
+    },
+
+    text: read,
   };
+}
+
+const NO_ANSWER: Readonly<Record<Wrapper, string>> = {
+  answer: 'no <answer> tag',
+  boxed: 'no \\boxed{...} with balanced braces',
+  none: 'no text',
+};
+
+function checkOptions(options: TextCodecOptions): void {
+  if (!WRAPPERS.includes(options.wrapper))
+    throw new RangeError(`wrapper is ${String(options.wrapper)}; accepted are ${WRAPPERS.join(', ')}`);
+  const counts = {
+    maxPromptTokens: options.maxPromptTokens,
+    maxResponseTokens: options.maxResponseTokens,
+    inductionInputs: options.inductionInputs,
+  };
+  for (const [name, value] of Object.entries(counts))
+    if (value !== undefined && (!Number.isInteger(value) || value < 1))
+      throw new RangeError(`${name} is ${value}; accepted are integers from 1`);
+  const { timeLimitSeconds, endToken, program } = options;
+  if (timeLimitSeconds !== undefined && !(Number.isFinite(timeLimitSeconds) && timeLimitSeconds > 0))
+    throw new RangeError(`timeLimitSeconds is ${timeLimitSeconds}; accepted are numbers above 0`);
+  if (endToken !== undefined && (!Number.isInteger(endToken) || endToken < 0))
+    throw new RangeError(`endToken is ${endToken}; accepted are token ids from 0`);
+  if (program?.entry !== undefined && !ENTRY_RULES.includes(program.entry))
+    throw new RangeError(`program.entry is ${String(program.entry)}; accepted are ${ENTRY_RULES.join(', ')}`);
+}
+
+/** The reference with most text; of equals the last one. */
+function longest(references: readonly ProposalReference[], among: readonly number[]): number {
+  const size = (i: number): number => {
+    const reference = references[i];
+    return reference === undefined
+      ? 0
+      : reference.code.length + reference.input.length + reference.output.length;
+  };
+  return among.reduce((best, i) => (size(i) >= size(best) ? i : best), among[0] ?? 0);
+}
+
+function requiredProgram(program: string | null): string {
+  if (program === null) throw new TypeError('program is missing; the prompts of induction need it');
+  return program;
 }

@@ -104,7 +104,7 @@ function* answerTags(region: string): Generator<Tag, void, undefined> {
   for (let at = region.indexOf(name); at >= 0; at = region.indexOf(name, at + 1)) {
     const opens = region.charCodeAt(at - 1) === 60;
     const start = opens ? at - 1 : at - 2;
-    if (!region.startsWith(opens ? ANSWER : END_ANSWER, start) || start < 0) continue;
+    if (start < 0 || !region.startsWith(opens ? ANSWER : END_ANSWER, start)) continue;
     while (block < fenced.length && (fenced[block]?.contentEnd ?? 0) <= start) block++;
     const within = fenced[block];
     if (within !== undefined && start >= within.contentStart) {

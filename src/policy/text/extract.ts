@@ -1,120 +1,190 @@
-/** From a response to its parts: think and answer, program, input, message (azr-spec, section 5, its defects mended). */
-import type { ParsedProposal, ParsedSolution, TaskKind } from '../../tasks/types.js';
-import { fencedBlocks, type FencedBlock } from './fences.js';
-import { outlineOf, renameEntry } from './program.js';
+/**
+ * What an answer says (azr-spec, section 5): programs, inputs and a message of a proposal; an output, an input or a
+ * program of a solution. Blocks are found by their tags; where a block is missing, weaker marks count as the published
+ * parser has them.
+ *
+ *   program   first (proposal) or last (solution) ```python block; else the first or last block without a tag
+ *   input     ```input block, else a line `# Input:` and what follows up to a fence
+ *   solution  last ```input or ```output block, else `# Input:`, `input(...)`, <input>...</input>, `the input is ...`,
+ *             the last block without a tag, the whole answer
+ *
+ * Deviations from the published code: a program never comes from a block with another tag (its first block of any kind
+ * was taken); equal inputs of an induction proposal count once.
+ */
+import type { TaskKind } from '../../tasks/types.js';
+import {
+  lastIndexIgnoringCase,
+  lineAt,
+  linesOf,
+  skipBlanks,
+  standsAt,
+  trimBlankLines,
+} from './characters.js';
+import { isOpeningFence, parseFences, type FencedBlock } from './fences.js';
+import { readLogicalLines } from './python-lexer.js';
 
-/** `answer`: think and answer tags; `boxed` and `none`: the whole response is the answer. */
-export type Wrapper = 'answer' | 'boxed' | 'none';
+export type ProposalFailure = {
+  readonly reason: 'no-program' | 'no-input' | 'too-few-inputs' | 'no-message';
+  readonly detail: string;
+};
 
-export interface ResponseParts {
-  /** The format score: a think block, blanks, then an answer block. */
-  readonly formatOk: boolean;
-  readonly thought: string | null;
-  readonly answer: string;
+/** A program and an input for it. `wellFormed`: both stand in closed blocks of their own tags. */
+export type PairProposal =
+  | { readonly ok: true; readonly wellFormed: boolean; readonly code: string; readonly input: string }
+  | ({ readonly ok: false } & ProposalFailure);
+
+export type InductionProposal =
+  | {
+      readonly ok: true;
+      readonly wellFormed: boolean;
+      readonly inputs: readonly string[];
+      readonly message: string;
+    }
+  | ({ readonly ok: false } & ProposalFailure);
+
+/** `wellFormed`: the answer stands in a closed block of its own tag. */
+export interface SolutionText {
+  readonly wellFormed: boolean;
+  readonly answer: string | null;
 }
 
-/** The prompt ends inside the think block, so the response's own text begins there. */
-export function splitResponse(response: string, wrapper: Wrapper): ResponseParts {
-  if (wrapper !== 'answer') return { formatOk: true, thought: null, answer: response.trim() };
-  const begun = response.startsWith('<think>') ? response.slice('<think>'.length) : response;
-  const thinkEnd = begun.indexOf('</think>');
-  const thought = (thinkEnd < 0 ? begun : begun.slice(0, thinkEnd)).trim();
-  const open = begun.lastIndexOf('<answer>');
-  if (open < 0) return { formatOk: false, thought, answer: '' };
-  const close = begun.indexOf('</answer>', open);
-  const answer = begun.slice(open + '<answer>'.length, close < 0 ? undefined : close).trim();
-  const between = thinkEnd < 0 ? '' : begun.slice(thinkEnd + '</think>'.length);
-  return { formatOk: thinkEnd >= 0 && close >= 0 && /^\s*<answer>/.test(between), thought, answer };
+const PROGRAM_TAGS: ReadonlySet<string> = new Set(['python', 'python3', 'py']);
+
+/** The proposal of a deduction or abduction task. */
+export function extractPair(answer: string): PairProposal {
+  const blocks = parseFences(answer);
+  const program = programBlock(blocks, 'first');
+  if (program === undefined)
+    return { ok: false, reason: 'no-program', detail: `no python block among ${described(blocks)}` };
+  const block = blocks.find(isInput);
+  const input = block?.content.trim() ?? markedText(answer, 'input') ?? '';
+  if (input === '')
+    return { ok: false, reason: 'no-input', detail: `no text in an input block among ${described(blocks)}` };
+  const wellFormed = program.closed && PROGRAM_TAGS.has(program.tag) && block?.closed === true;
+  return { ok: true, wellFormed, code: trimBlankLines(program.content), input };
 }
 
-const tagged = (blocks: readonly FencedBlock[], ...tags: readonly string[]): FencedBlock[] =>
-  blocks.filter(({ tag }) => tags.includes(tag));
-
-export interface ProposalRules {
-  readonly wrapper: Wrapper;
-  /** Refuse programs with more than one top-level function. */
-  readonly rejectMultipleFunctions: boolean;
-  /** Inputs that an induction proposal must give. */
-  readonly inductionInputs: number;
-}
-
-export function extractProposal(
-  kind: TaskKind,
-  response: string,
-  program: string | null,
-  rules: ProposalRules,
-): ParsedProposal {
-  const { formatOk, thought, answer } = splitResponse(response, rules.wrapper);
-  const fail = (reason: string, detail: string): ParsedProposal => ({ ok: false, formatOk, reason, detail });
-  const blocks = fencedBlocks(answer);
-  const inputs = tagged(blocks, 'input').map(({ content }) => content.trim());
-  if (kind === 'induction') {
-    if (program === null) throw new TypeError('program is missing; an induction proposal is about one');
-    if (inputs.length < rules.inductionInputs)
-      return fail('too-few-inputs', `${inputs.length} input blocks; ${rules.inductionInputs} are asked for`);
-    const message = tagged(blocks, 'message')[0]?.content.trim();
-    if (message === undefined || message === '') return fail('no-message', 'no message block');
-    const { imports } = outlineOf(program);
+/** The proposal of an induction task: the last `count` different inputs, and the message. */
+export function extractInduction(answer: string, count: number): InductionProposal {
+  const blocks = parseFences(answer);
+  const written = blocks.filter(isInput);
+  const inputs = [...new Set(written.map(({ content }) => content.trim()))].filter((input) => input !== '');
+  if (inputs.length < count)
     return {
-      ok: true,
-      formatOk,
-      code: program,
-      originalCode: program,
-      inputs: inputs.slice(-rules.inductionInputs),
-      message,
-      imports,
-      thought,
+      ok: false,
+      reason: 'too-few-inputs',
+      detail: `${inputs.length} different inputs in ${written.length} input blocks; needed are ${count}`,
     };
-  }
-  // Only blocks that say they are Python, or say nothing: an input block that stands first is no program.
-  const code = (tagged(blocks, 'python', 'py', 'python3')[0] ?? tagged(blocks, '')[0])?.content.trim();
-  if (code === undefined || code === '') return fail('no-program', 'no python block');
-  const [input] = inputs;
-  if (input === undefined) return fail('no-input', 'no input block');
-  const { functions, imports } = outlineOf(code);
-  const [entry] = functions;
-  if (entry === undefined) return fail('no-function', 'no function is defined at the top level');
-  if (functions.length > 1 && rules.rejectMultipleFunctions)
-    return fail('several-functions', `top-level functions are ${functions.join(', ')}; one is accepted`);
-  const name = functions.includes('f') ? 'f' : entry;
-  return {
-    ok: true,
-    formatOk,
-    code: renameEntry(code, name),
-    originalCode: code,
-    inputs: [input],
-    message: null,
-    imports,
-    thought,
-  };
+  const block = blocks.find(({ tag }) => tag === 'message');
+  const message =
+    block?.content.trim() ?? taggedText(answer, 'message') ?? markedText(answer, 'message') ?? '';
+  if (message === '')
+    return {
+      ok: false,
+      reason: 'no-message',
+      detail: `no text in a message block among ${described(blocks)}`,
+    };
+  const wellFormed = written.every(({ closed }) => closed) && block?.closed === true;
+  return { ok: true, wellFormed, inputs: inputs.slice(-count), message };
 }
 
-/** The last block of the asked-for kind; without one, the answer's whole text, except for programs. */
-export function extractSolution(kind: TaskKind, response: string, wrapper: Wrapper): ParsedSolution {
-  const { formatOk, thought, answer } = splitResponse(response, wrapper);
-  const blocks = fencedBlocks(answer);
+/** A solver's answer: output literal, argument text or program text, by kind. */
+export function extractSolution(kind: TaskKind, answer: string): SolutionText {
+  const blocks = parseFences(answer);
   if (kind === 'induction') {
-    const code = [...tagged(blocks, 'python', 'py', 'python3', '')].at(-1)?.content.trim();
-    if (code === undefined || code === '') return { formatOk: false, thought, answer: null };
-    const { functions } = outlineOf(code);
-    const name = functions.includes('f') ? 'f' : functions[0];
-    return { formatOk, thought, answer: name === undefined ? code : renameEntry(code, name) };
+    const block = programBlock(blocks, 'last');
+    const code = block === undefined ? '' : trimBlankLines(block.content);
+    return code === ''
+      ? { wellFormed: false, answer: null }
+      : { wellFormed: block?.closed === true, answer: code };
   }
-  const tag = kind === 'abduction' ? 'input' : 'output';
+  const name = kind === 'abduction' ? 'input' : 'output';
+  const block = blocks.findLast(({ tag }) => tag === name);
   const text =
-    tagged(blocks, tag).at(-1)?.content.trim() ?? (wrapper === 'boxed' ? boxed(answer) : undefined) ?? answer;
-  return { formatOk, thought, answer: text === '' ? null : text };
+    block?.content ??
+    markedText(answer, name) ??
+    calledText(answer, name) ??
+    taggedText(answer, name) ??
+    statedText(answer, name) ??
+    blocks.findLast(({ tag }) => tag === '')?.content ??
+    answer;
+  const trimmed = text.trim();
+  return { wellFormed: block?.closed === true, answer: trimmed === '' ? null : trimmed };
 }
 
-/** What the last \boxed{...} holds, braces balanced. */
-function boxed(text: string): string | undefined {
-  const at = text.lastIndexOf('\\boxed{');
-  if (at < 0) return undefined;
-  let depth = 1;
-  const begin = at + '\\boxed{'.length;
-  for (let i = begin; i < text.length; i++) {
-    if (text[i] === '{') depth += 1;
-    if (text[i] === '}' && --depth === 0) return text.slice(begin, i).trim();
+function programBlock(blocks: readonly FencedBlock[], which: 'first' | 'last'): FencedBlock | undefined {
+  const find = (accepts: (block: FencedBlock) => boolean): FencedBlock | undefined =>
+    which === 'first' ? blocks.find(accepts) : blocks.findLast(accepts);
+  return find(({ tag }) => PROGRAM_TAGS.has(tag)) ?? find(({ tag }) => tag === '');
+}
+
+/** `input`, or numbered as the solver's prompt numbers them: `input_3`. */
+function isInput({ tag }: FencedBlock): boolean {
+  if (tag === 'input') return true;
+  if (!tag.startsWith('input_') || tag.length === 6) return false;
+  for (let at = 6; at < tag.length; at++) {
+    const code = tag.charCodeAt(at);
+    if (code < 48 || code > 57) return false;
   }
+  return true;
+}
+
+function described(blocks: readonly FencedBlock[]): string {
+  if (blocks.length === 0) return 'no blocks at all';
+  const shown = blocks.slice(0, 12).map(({ tag }) => (tag === '' ? '(no tag)' : tag.slice(0, 20)));
+  return `${blocks.length} blocks: ${shown.join(', ')}${blocks.length > shown.length ? ', ...' : ''}`;
+}
+
+/** After the last line that begins with `# Name:`, up to a line that is a fence, or to the end. */
+function markedText(text: string, name: string): string | undefined {
+  const marker = `# ${name}:`;
+  let from: number | undefined;
+  for (const line of linesOf(text)) {
+    const start = skipBlanks(text, line.start, line.end);
+    if (standsAt(text, marker, start)) from = start + marker.length;
+  }
+  if (from === undefined) return undefined;
+  let end = text.length;
+  for (const line of linesOf(text, lineAt(text, from).next))
+    if (isOpeningFence(text, line)) {
+      end = line.start;
+      break;
+    }
+  return nonEmpty(text.slice(from, end));
+}
+
+/** Between the brackets of the last `name(...)`. */
+function calledText(text: string, name: string): string | undefined {
+  const at = lastIndexIgnoringCase(text, `${name}(`);
+  if (at < 0) return undefined;
+  const call = text.slice(at);
+  for (const { tokens } of readLogicalLines(call))
+    for (const token of tokens)
+      if (token.text === ')' && token.depth === 0) return nonEmpty(call.slice(name.length + 1, token.start));
   return undefined;
+}
+
+/** Between the last `<name>` and the `</name>` after it. */
+function taggedText(text: string, name: string): string | undefined {
+  const from = text.lastIndexOf(`<${name}>`);
+  if (from < 0) return undefined;
+  const end = text.indexOf(`</${name}>`, from);
+  return end < 0 ? undefined : nonEmpty(text.slice(from + name.length + 2, end));
+}
+
+/** After the last `the name is`, to the end, without the colon, the quoting backticks and the full stop of a sentence. */
+function statedText(text: string, name: string): string | undefined {
+  const statement = `the ${name} is`;
+  const at = lastIndexIgnoringCase(text, statement);
+  if (at < 0) return undefined;
+  let said = text.slice(at + statement.length).trim();
+  if (said.startsWith(':')) said = said.slice(1).trim();
+  if (said.endsWith('.')) said = said.slice(0, -1).trim();
+  if (said.length >= 2 && said.startsWith('`') && said.endsWith('`')) said = said.slice(1, -1).trim();
+  return nonEmpty(said);
+}
+
+function nonEmpty(text: string): string | undefined {
+  const trimmed = text.trim();
+  return trimmed === '' ? undefined : trimmed;
 }

@@ -35,7 +35,7 @@ interface Opening {
 /** All fenced blocks of a text, in order. Linear in the text. */
 export function parseFences(text: string): FencedBlock[] {
   const blocks: FencedBlock[] = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const line = lineAt(text, at);
     at = line.next;
     const opening = openingOf(text, line);

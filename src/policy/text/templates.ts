@@ -1,149 +1,212 @@
 /**
- * The prompts of text policies, in our own words, with the sections that azr-spec (section 4) lists. Change a word and
- * TEMPLATE_VERSION changes with it: it stands in every prompt's event.
+ * The prompts for large models, as data: the sections that azr-spec (section 4) lists, in this project's words.
+ *
+ * `{{name}}` is a slot (render.ts fills them, once, with text taken as it is). Whoever changes a word here changes
+ * TEMPLATE_VERSION: it goes into every prompt's event.
  */
-import type { Pair, SolverView } from '../../tasks/types.js';
-import type { ProposalReference } from '../codec.js';
-import type { Wrapper } from './extract.js';
+import type { TaskKind } from '../../tasks/types.js';
+import type { Wrapper } from './envelope.js';
 
 export const TEMPLATE_VERSION = 'text.v1';
 
-/** Module names that a proposal must not import; the sandbox refuses them. */
-const BANNED =
-  'random, time, datetime, os, sys, subprocess, threading, multiprocessing, logging, hashlib, calendar';
+/** Around every task; slot `task`. */
+export const WRAPPER_TEMPLATES: Readonly<Record<Wrapper, string>> = {
+  answer: `This is a dialogue of two speakers. The User sets a task and the Assistant works on it. The Assistant first reasons in its mind, at whatever length the task needs, and then gives the User the answer. The reasoning stands between <think> and </think>, the answer between <answer> and </answer>, in this order: <think> reasoning </think> <answer> answer </answer>.
+User: {{task}}
+Assistant: <think>`,
+  boxed: `{{task}}
 
-const CODE_REQUIREMENTS = `Requirements for the program:
-- The entry point is a function named f; further functions may be nested inside it.
-- f takes at least one argument and returns a value.
-- It is deterministic: the same arguments always give the same value.
-- It keeps state over several steps, so that its result has to be worked out.
-- No randomness, no clock, no files or network, no printing or logging, no state outside f.
-- It finishes within 10 seconds.
-- Imports and classes stand at the top; the text ends with the return of f, and whatever follows is dropped.`;
+Reason step by step, and put the final answer, with the blocks it consists of, inside \\boxed{}.`,
+  none: '{{task}}',
+};
 
-const INPUT_REQUIREMENTS = `Requirements for the input:
-- Write the arguments of one call, separated by commas, as Python literals; put strings in quotes.
-- It must match the parameters of f.`;
+const PROGRAM_REQUIREMENTS = `- The entry point is a function named \`f\`. {{helpers}}
+- \`f\` takes at least one parameter and returns a value that is a Python literal other than None: numbers, strings, booleans, and lists, tuples, sets or dictionaries of them.
+- The program is deterministic: equal inputs give equal results, today and on any machine.{{state}}
+- It leaves alone: randomness, date and time, files, network and any other input or output, printing and logging, state outside the program.
+- It ends within {{seconds}} seconds on its input.
+- Imports and classes stand at the top, before \`f\`.
+- The program ends with the return statement of \`f\`; what comes after it does not count.`;
 
-const EVALUATION = `How your answer is judged:
-- The program runs on your input without an error.
-- It is hard to see through: data structures, control flow, dynamic programming, recursion, divide and conquer, greedy choices or backtracking help.
-- It differs from the references.
-- It does not use: ${BANNED}.`;
+/** Only where a program is to be hard to follow; a solver that infers a program is free to write a plain one. */
+export const STATE_REQUIREMENT = `
+- To follow it by hand takes several steps in which something has to be remembered and updated.`;
 
-const FORMAT = `Form of the answer: one block tagged python with the program, then one block tagged input with the arguments.`;
+export const HELPERS_ALLOWED =
+  'Further functions and classes may be defined inside `f` or, before it, at the top level.';
+export const HELPERS_NESTED_ONLY =
+  '`f` is the only function at the top level; further functions may be defined inside it, classes before it.';
 
-const EXAMPLE = `Example of the form:
-\`\`\`python
-def f(name, info):
-    total = sum(info.values())
-    return name.upper() + str(total)
+const INPUT_REQUIREMENTS = `- Give exactly one input for \`f\`, with a value for each of its parameters.
+- Separate several arguments by commas, in the order of the parameters.
+- Every argument is written as a literal; strings stand in quotes.`;
+
+const PAIR_FORMAT = `- The program: one block that opens with \`\`\`python and closes with \`\`\`.
+- The input: one block that opens with \`\`\`input and closes with \`\`\`. It holds the arguments alone, without \`f\` and without brackets around them.`;
+
+const PAIR_EXAMPLE = `\`\`\`python
+def f(colour: str, sizes: dict):
+    # the steps of the computation
+    return result
 \`\`\`
+
 \`\`\`input
-'Ada', {'x': 1, 'y': 41}
+'green', {'small': 3, 'large': [10, 12]}
 \`\`\``;
 
-const PLAN =
-  'Think first: sketch an idea that is new and creative, check that the program is correct, then write it down.';
+const PAIR_CRITERIA = `- It runs: the program is executed on the input, and an error makes the proposal worthless.
+- It is hard to predict without running it: use data structures and control flow, dynamic programming, recursion, divide and conquer, greedy choice, backtracking, or whatever else calls for careful reasoning.{{novelty}}
+- It imports none of the following, and none of their parts: {{banned}}.`;
 
-const INTENT = {
-  deduction:
-    'Write a new Python program and an input for it, such that working out the output from program and input takes deep step-by-step reasoning. Think of it as a question for an intelligence test of programmers.',
-  abduction:
-    'Write a new Python program and an input for it, such that finding an input that leads to the output, from program and output alone, takes deep step-by-step reasoning. Think of it as a question for an intelligence test of programmers.',
-} as const;
+export const NOVELTY_CRITERION = `
+- It differs from the reference programs below, in what it computes and in how.`;
 
-export function proposeProgramPrompt(
-  kind: 'deduction' | 'abduction',
-  references: readonly ProposalReference[],
-): string {
-  const title =
-    kind === 'deduction'
-      ? '## Task: a program whose output is hard to predict'
-      : '## Task: a program whose input is hard to recover';
-  return [
-    title,
-    INTENT[kind],
-    CODE_REQUIREMENTS,
-    INPUT_REQUIREMENTS,
-    FORMAT,
-    EXAMPLE,
-    EVALUATION,
-    PLAN,
-    ...(references.length === 0 ? [] : ['### References', ...references.map(referenceText)]),
-  ].join('\n\n');
+const PLAN_FIRST = `Before you write the blocks, make a plan: which idea makes the task hard, how the program carries it out step by step, and which input brings it out. Go through the program on your input once, to be sure that it runs. Then write the blocks in the required form.`;
+
+function proposePair(title: string, intent: string): string {
+  return `## Task: {{title}}
+
+### Purpose
+{{intent}}
+
+### Requirements on the program
+${PROGRAM_REQUIREMENTS}
+
+### Requirements on the input
+${INPUT_REQUIREMENTS}
+
+### Form of the answer
+${PAIR_FORMAT}
+
+### Example of the form
+${PAIR_EXAMPLE}
+
+### What a proposal is judged by
+${PAIR_CRITERIA}
+
+### Plan first
+${PLAN_FIRST}{{references}}`
+    .replace('{{title}}', () => title)
+    .replace('{{intent}}', () => intent);
 }
 
-function referenceText({ code, input, output }: ProposalReference, index: number): string {
-  return `<snippet_${index}>\n${block('python', code)}\n${block('input', input)}\n${block('output', output)}\n</snippet_${index}>`;
-}
+/** Slots of deduction and abduction: helpers, state, seconds, novelty, banned, references. Of induction: count, program. */
+export const PROPOSE_TEMPLATES: Readonly<Record<TaskKind, string>> = {
+  deduction: proposePair(
+    'Propose a program and an input whose output is hard to deduce',
+    'Design a new Python program and one input for it. A test subject will see the program and the input, and has to say what `f` returns for that input. Think of it as a question of an intelligence test: the answer follows from what is shown, but only by deep and careful reasoning, not by a glance.',
+  ),
+  abduction: proposePair(
+    'Propose a program and an input that is hard to infer from the output',
+    'Design a new Python program and one input for it. A test subject will see the program and what `f` returns for your input, but not the input, and has to find an input that gives this output. Think of it as a question of an intelligence test: the answer follows from what is shown, but only by deep and careful reasoning backwards through the program, not by a glance.',
+  ),
+  induction: `## Task: Propose {{count}} inputs and a message from which a function is to be inferred
 
-export function proposeInputsPrompt(program: string, inputs: number): string {
-  return [
-    `## Task: ${inputs} inputs and a message for a given program`,
-    `Write ${inputs} inputs for the program below whose outputs differ as much as possible, and a message that helps a test subject to find out what the program does. The subject sees the message and only part of the inputs with their outputs, never the program.`,
-    INPUT_REQUIREMENTS.replace('one call', 'one call in each block'),
-    'Requirements for the message: it may have any form, a riddle as well as a description, and must not contain the program itself.',
-    `Form of the answer: ${inputs} blocks tagged input, then one block tagged message.`,
-    `Example of the form, with two inputs:\n${block('input', "'Ada', {'age': 20}")}\n${block('input', "'Bo', {'age': 37}")}\n${block('message', 'Someone introduces a guest.')}`,
-    'How your answer is judged: every input runs without an error; together they cover the program; they vary in kind and size; the task is hard and can be solved.',
-    'Think first: what does the program do at its borders, and which inputs show it?',
-    `### The program\n${block('python', program)}\nf(<your input>)`,
-  ].join('\n\n');
-}
+### Purpose
+At the end of this task there is a Python program. Write {{count}} inputs for its function \`f\` that lead to different kinds of outputs, and a message that helps a test subject to infer what \`f\` does. The test subject will see your message and only a part of the inputs with their outputs, never the program, and has to write a function that maps the hidden inputs rightly too. Think of it as a question of an intelligence test: it can be solved from what is shown, but only by deep and careful reasoning.
 
-export function solveDeductionPrompt({ code, input }: SolverView): string {
-  return [
-    '## Task: the output of a program',
-    'Work out what f returns for the given arguments. Write a Python literal: strings in quotes, several values as a tuple.',
-    `### The program\n${block('python', code ?? '')}`,
-    `### The input\n${block('input', input ?? '')}`,
-    `Form of the answer, with an example:\n${block('output', "{'total': 42, 'names': ['Ada']}")}`,
-  ].join('\n\n');
-}
+### Requirements on the inputs
+- Give {{count}} different inputs, each with a value for each parameter of \`f\`.
+- Separate several arguments by commas, in the order of the parameters.
+- Every argument is written as a literal; strings stand in quotes.
+- Together they bring out all that \`f\` does: ordinary cases, border cases, each branch.
 
-export function solveAbductionPrompt({ code, output }: SolverView): string {
-  return [
-    '## Task: an input of a program',
-    'Find arguments for which f returns the given output. Several may exist; one is enough. Write Python literals: strings in quotes, arguments separated by commas.',
-    `### The program\n${block('python', code ?? '')}`,
-    `### The output\n${block('output', output ?? '')}`,
-    `Form of the answer, with an example:\n${block('input', "'Ada', {'age': 20}")}`,
-  ].join('\n\n');
-}
+### Requirements on the message
+- It may have any form: a description, a riddle, a hint, a question, an instruction.
+- It helps to infer the function, but it is not the program and does not quote it.
 
-export function solveInductionPrompt({ givenPairs, message }: SolverView): string {
-  return [
-    '## Task: the program behind inputs and outputs',
-    'Write a Python function f that maps each input to its output. It is judged on further inputs that are not shown, so find the rule, not the cases.',
-    CODE_REQUIREMENTS.split('\n')
-      .filter((line) => !line.includes('keeps state'))
-      .join('\n'),
-    `### Inputs and outputs\n${givenPairs.map(pairText).join('\n')}`,
-    `### Message\n${block('message', message ?? '')}`,
-    `Form of the answer, with an example:\n${block('python', 'def f(a):\n    return a')}`,
-    'Name the entry function f.',
-  ].join('\n\n');
-}
+### Form of the answer
+- Each input: a block of its own that opens with \`\`\`input and closes with \`\`\`. It holds the arguments alone, without \`f\` and without brackets around them.
+- The message: one block that opens with \`\`\`message and closes with \`\`\`.
 
-function pairText({ input, output }: Pair, index: number): string {
-  return `${block(`input_${index}`, input)}\n${block(`output_${index}`, output)}`;
-}
+### Example of the form
+Two inputs and a message, for a function of two parameters:
+\`\`\`input
+'green', {'small': 3, 'large': [10, 12]}
+\`\`\`
 
-/** A fence longer than any in the content, so that nothing in it can close the block. */
-function block(tag: string, content: string): string {
-  const longest = Math.max(2, ...(content.match(/`{3,}/g) ?? []).map((run) => run.length));
-  const fence = '`'.repeat(longest + 1);
-  return `${fence}${tag}\n${content}\n${fence}`;
-}
+\`\`\`input
+'', {'large': []}
+\`\`\`
 
-export function wrap(task: string, wrapper: Wrapper): string {
-  switch (wrapper) {
-    case 'answer':
-      return `A conversation between a user and an assistant. The user asks a question, and the assistant solves it. The assistant first reasons in its mind and then gives the answer. The reasoning stands in <think> </think> tags, the answer in <answer> </answer> tags, as in: <think> reasoning here </think> <answer> answer here </answer>.\nUser: ${task}\nAssistant: <think>`;
-    case 'boxed':
-      return `${task}\n\nReason step by step and put the final answer in \\boxed{}.`;
-    case 'none':
-      return task;
-  }
-}
+\`\`\`message
+What becomes of the sizes when a colour is missing?
+\`\`\`
+
+### What a proposal is judged by
+- It runs: the program is executed on each input, and an error on any of them makes the proposal worthless.
+- It covers the function: the shown part of the inputs suffices to infer it.
+- The inputs vary in kind and size.
+- It is hard, yet possible, to infer the function from the message and a part of the inputs with their outputs.
+
+### Plan first
+Before you write the blocks, make a plan: what the function does, which inputs show each side of it, and how much the message should give away. Go through the program on your inputs, to be sure that it runs. Then write the blocks in the required form.
+
+### The program
+{{program}}`,
+};
+
+/** Slots of deduction: program, input; of abduction: program, output; of induction: pairs, message, helpers, state, seconds. */
+export const SOLVE_TEMPLATES: Readonly<Record<TaskKind, string>> = {
+  deduction: `## Task: Deduce the output of a program
+
+### What to do
+Given are a Python program and an input. Work out step by step what \`f\` returns for this input, and give the output as a Python literal. Put strings in quotes; where \`f\` returns several values, write them as a tuple.
+
+### The program
+{{program}}
+
+### The input
+{{input}}
+
+### Form of the answer
+Give the output alone, in one block that opens with \`\`\`output and closes with \`\`\`.
+
+### Example of the form
+\`\`\`output
+{'small': 3, 'large': [10, 12]}
+\`\`\``,
+  abduction: `## Task: Find an input that gives an output
+
+### What to do
+Given are a Python program and an output. Find one input for which \`f\` returns this output; where there are several, any of them will do. Write every argument as a literal, put strings in quotes, and separate several arguments by commas, in the order of the parameters.
+
+### The program
+{{program}}
+
+### The output
+{{output}}
+
+### Form of the answer
+Give the arguments alone, without \`f\` and without brackets around them, in one block that opens with \`\`\`input and closes with \`\`\`.
+
+### Example of the form
+\`\`\`input
+'green', {'small': 3, 'large': [10, 12]}
+\`\`\``,
+  induction: `## Task: Infer a function from inputs and outputs
+
+### What to do
+Given are inputs with their outputs and a message about the function behind them. Write a Python function \`f\` that maps each of the inputs to its output. It will be tried on further inputs that are not shown: find the general rule, and do not merely list the pairs.
+
+### Requirements on the program
+${PROGRAM_REQUIREMENTS}
+
+### The inputs and outputs
+{{pairs}}
+
+### The message
+{{message}}
+
+### Form of the answer
+Give the program in one block that opens with \`\`\`python and closes with \`\`\`.
+
+### Example of the form
+\`\`\`python
+def f(colour: str, sizes: dict):
+    # the steps of the computation
+    return result
+\`\`\`
+
+Remember: the function is named \`f\`.`,
+};

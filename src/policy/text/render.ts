@@ -1,0 +1,125 @@
+/** Filling the templates: slots once, contents in fenced blocks that their own backticks cannot end. */
+import type { SolverView, TaskKind } from '../../tasks/types.js';
+import type { ProposalReference } from '../codec.js';
+import type { Wrapper } from './envelope.js';
+import { fence } from './fences.js';
+import {
+  HELPERS_ALLOWED,
+  HELPERS_NESTED_ONLY,
+  NOVELTY_CRITERION,
+  PROPOSE_TEMPLATES,
+  SOLVE_TEMPLATES,
+  STATE_REQUIREMENT,
+  WRAPPER_TEMPLATES,
+} from './templates.js';
+
+/** What the prompts say of the rules that validation enforces. */
+export interface PromptRules {
+  /** Modules that a proposed program may not import. */
+  readonly bannedImports: readonly string[];
+  /** Time limit of an execution, seconds. */
+  readonly seconds: number;
+  /** Inputs of an induction proposal. */
+  readonly inductionInputs: number;
+  /** Programs of several top-level functions are refused. */
+  readonly singleFunction: boolean;
+}
+
+export function renderPairProposal(
+  kind: 'deduction' | 'abduction',
+  references: readonly ProposalReference[],
+  rules: PromptRules,
+): string {
+  return fill(PROPOSE_TEMPLATES[kind], {
+    ...programSlots(rules),
+    state: STATE_REQUIREMENT,
+    novelty: references.length === 0 ? '' : NOVELTY_CRITERION,
+    banned: rules.bannedImports.length === 0 ? '(none)' : rules.bannedImports.join(', '),
+    references: references.length === 0 ? '' : `\n\n### Reference programs\n${renderReferences(references)}`,
+  });
+}
+
+export function renderInductionProposal(program: string, rules: PromptRules): string {
+  return fill(PROPOSE_TEMPLATES.induction, {
+    count: String(rules.inductionInputs),
+    program: fence('python', `${program.trimEnd()}\n\nf(<your input stands here>)`),
+  });
+}
+
+/** @throws TypeError naming a part of the view that this kind needs and that is missing. */
+export function renderSolve(kind: TaskKind, view: SolverView, rules: PromptRules): string {
+  const template = SOLVE_TEMPLATES[kind];
+  switch (kind) {
+    case 'deduction':
+      return fill(template, {
+        program: fence('python', required(view.code, 'code')),
+        input: fence('input', required(view.input, 'input')),
+      });
+    case 'abduction':
+      return fill(template, {
+        program: fence('python', required(view.code, 'code')),
+        output: fence('output', required(view.output, 'output')),
+      });
+    case 'induction':
+      return fill(template, {
+        ...programSlots(rules),
+        state: '',
+        pairs: view.givenPairs
+          .map(({ input, output }, k) => `${fence(`input_${k}`, input)}\n${fence(`output_${k}`, output)}`)
+          .join('\n\n'),
+        message: fence('message', view.message ?? '(none)'),
+      });
+  }
+}
+
+/** The whole prompt of one task. */
+export function wrap(wrapper: Wrapper, task: string): string {
+  return fill(WRAPPER_TEMPLATES[wrapper], { task });
+}
+
+/**
+ * Replaces every `{{name}}` by its text. Texts are not searched again, so a program may contain what looks like a slot.
+ *
+ * @throws Error for a slot without a text: a defect of the templates.
+ */
+export function fill(template: string, slots: Readonly<Record<string, string>>): string {
+  const parts: string[] = [];
+  let at = 0;
+  for (let open = template.indexOf('{{'); open >= 0; open = template.indexOf('{{', at)) {
+    const close = template.indexOf('}}', open);
+    const name = template.slice(open + 2, close);
+    const text = Object.hasOwn(slots, name) ? slots[name] : undefined;
+    if (close < 0 || text === undefined) throw new Error(`the template's slot {{${name}}} has no text`);
+    parts.push(template.slice(at, open), text);
+    at = close + 2;
+  }
+  parts.push(template.slice(at));
+  return parts.join('');
+}
+
+function programSlots(rules: PromptRules): Record<string, string> {
+  return {
+    helpers: rules.singleFunction ? HELPERS_NESTED_ONLY : HELPERS_ALLOWED,
+    seconds: String(rules.seconds),
+  };
+}
+
+/** Each in a numbered tag of its own, from 0. */
+function renderReferences(references: readonly ProposalReference[]): string {
+  return references
+    .map(({ code, input, output }, i) =>
+      [
+        `<snippet_${i}>`,
+        fence('python', code),
+        fence('input', input),
+        fence('output', output),
+        `</snippet_${i}>`,
+      ].join('\n'),
+    )
+    .join('\n');
+}
+
+function required(value: string | undefined, name: string): string {
+  if (value === undefined) throw new TypeError(`${name} is missing; this prompt needs it`);
+  return value;
+}
