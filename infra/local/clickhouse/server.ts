@@ -9,6 +9,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { Session } from 'chdb';
+import { isReadOnly } from './read-only.js';
 
 export interface EmbeddedClickHouse {
   readonly port: number;
@@ -38,8 +39,6 @@ const NOT_SETTINGS = new Set([
   'cancel_http_readonly_queries_on_client_close',
   'readonly',
 ]);
-const READS =
-  /^\s*(?:--[^\n]*\n\s*|\/\*[\s\S]*?\*\/\s*)*\(*\s*(?:select|with|show|describe|desc|explain|exists|check)\b/i;
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const MAX_BODY_BYTES = 1 << 30;
 
@@ -60,8 +59,10 @@ export async function startEmbeddedClickHouse(folder: string, port: number): Pro
   let database = 'default';
 
   const run = async (statement: Statement): Promise<Buffer> => {
-    if (statement.readOnly && !READS.test(statement.text))
-      throw new Error('Code: 164. DB::Exception: Cannot execute query in readonly mode. (READONLY)');
+    if (statement.readOnly && !isReadOnly(statement.text))
+      throw new Error(
+        'Code: 164. DB::Exception: Cannot execute query in readonly mode: accepted is one statement that reads, as in SELECT. (READONLY)',
+      );
     if (statement.database !== database) {
       await session.queryAsync(`USE ${quoteIdentifier(statement.database)}`);
       ({ database } = statement);

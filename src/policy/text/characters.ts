@@ -6,7 +6,7 @@
 export const BACKTICK = 96;
 export const TILDE = 126;
 export const SPACE = 32;
-export const TAB = 9;
+const TAB = 9;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
@@ -40,6 +40,14 @@ export function* linesOf(text: string, from = 0): Generator<Line, void, undefine
   }
 }
 
+export function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB;
+}
+
+export function isLineEnd(code: number): boolean {
+  return code === LINE_FEED || code === CARRIAGE_RETURN;
+}
+
 /** Blanks, line endings and the Unicode spaces that `String.prototype.trim` removes. */
 export function isSpace(code: number): boolean {
   return (
@@ -64,11 +72,7 @@ export function skipSpaces(text: string, from: number, end = text.length): numbe
 /** Offset of the first character that is neither blank nor tab, within [from, end). */
 export function skipBlanks(text: string, from: number, end: number): number {
   let at = from;
-  while (at < end) {
-    const code = text.charCodeAt(at);
-    if (code !== SPACE && code !== TAB) break;
-    at++;
-  }
+  while (at < end && isBlank(text.charCodeAt(at))) at++;
   return at;
 }
 

@@ -99,7 +99,7 @@ export function createTextCodec(options: TextCodecOptions): TextCodec {
     bannedImports: options.bannedImports ?? BANNED_IMPORTS,
     seconds: options.timeLimitSeconds ?? DEFAULT_LIMITS.cpuMs / 1000,
     inductionInputs,
-    singleFunction: programRules.rejectMultipleFunctions ?? false,
+    singleFunction: programRules.rejectMultipleFunctions ?? true,
   };
   checkOptions(options);
 

@@ -11,7 +11,7 @@
  * speaker's name, which a task may contain), and nothing is stripped of quotes. A tag inside a closed fenced block is
  * text unless its line begins with it: a program may speak of tags in its strings.
  */
-import { BACKTICK, lineAt, SPACE, skipSpaces, TAB, TILDE } from './characters.js';
+import { isBlank, isLineEnd, skipSpaces } from './characters.js';
 import { parseFences } from './fences.js';
 
 export const WRAPPERS = ['answer', 'boxed', 'none'] as const;
@@ -96,10 +96,8 @@ interface Tag {
 
 /** Answer tags that are markup, in order. */
 function* answerTags(region: string): Generator<Tag, void, undefined> {
-  const fenced = parseFences(region).filter((block) => block.closed);
+  const fenced = parseFences(region, END_ANSWER).filter((block) => block.closed);
   let block = 0;
-  let line = lineAt(region, 0);
-  let lineStartsWith = firstText(region, line.start, line.end);
   const name = 'answer>';
   for (let at = region.indexOf(name); at >= 0; at = region.indexOf(name, at + 1)) {
     const opens = region.charCodeAt(at - 1) === 60;
@@ -107,27 +105,16 @@ function* answerTags(region: string): Generator<Tag, void, undefined> {
     if (start < 0 || !region.startsWith(opens ? ANSWER : END_ANSWER, start)) continue;
     while (block < fenced.length && (fenced[block]?.contentEnd ?? 0) <= start) block++;
     const within = fenced[block];
-    if (within !== undefined && start >= within.contentStart) {
-      if (line.start < within.contentStart || line.next <= start) {
-        if (line.start < within.contentStart) line = lineAt(region, within.contentStart);
-        while (line.next <= start) line = lineAt(region, line.next);
-        lineStartsWith = firstText(region, line.start, line.end);
-      }
-      if (lineStartsWith !== start) continue;
-    }
+    const inside = within !== undefined && start >= within.contentStart;
+    if (inside && !beginsLine(region, start)) continue;
     yield { opens, start, end: at + name.length };
   }
 }
 
-/** First character of a line that is neither blank nor of a fence: a tag right after a closing fence is markup too. */
-function firstText(text: string, from: number, end: number): number {
-  let at = from;
-  while (at < end) {
-    const code = text.charCodeAt(at);
-    if (code !== SPACE && code !== TAB && code !== BACKTICK && code !== TILDE) break;
-    at++;
-  }
-  return at;
+function beginsLine(text: string, start: number): boolean {
+  let at = start - 1;
+  while (at >= 0 && isBlank(text.charCodeAt(at))) at--;
+  return at < 0 || isLineEnd(text.charCodeAt(at));
 }
 
 /** For wrappers that ask for no tags: a model may think in them all the same, its own template opening them or not. */
@@ -150,7 +137,7 @@ function lastBoxed(body: string): string | null {
   const at = body.lastIndexOf(BOXED);
   if (at < 0) return null;
   const region = body.slice(at + BOXED.length);
-  const fenced = parseFences(region).filter((block) => block.closed);
+  const fenced = parseFences(region, '}').filter((block) => block.closed);
   let block = 0;
   let depth = 1;
   for (let i = 0; i < region.length; i++) {

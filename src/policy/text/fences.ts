@@ -8,7 +8,7 @@
  * So a fence of four may hold a fence of three, and three backticks with a tag never close anything. Containers (lists,
  * quotations) are not read: a fence indented by four or more is text.
  */
-import { BACKTICK, lineAt, linesOf, skipBlanks, SPACE, TAB, TILDE, type Line } from './characters.js';
+import { BACKTICK, isBlank, lineAt, linesOf, skipBlanks, SPACE, TILDE, type Line } from './characters.js';
 
 export interface FencedBlock {
   /** First word of the info string in lower case; empty where there is none. */
@@ -32,8 +32,11 @@ interface Opening {
   readonly tag: string;
 }
 
-/** All fenced blocks of a text, in order. Linear in the text. */
-export function parseFences(text: string): FencedBlock[] {
+/**
+ * All fenced blocks of a text, in order. Linear in the text. Beyond CommonMark, a closing fence may be followed by
+ * `ending`: what ends the region the blocks stand in.
+ */
+export function parseFences(text: string, ending = ''): FencedBlock[] {
   const blocks: FencedBlock[] = [];
   for (let at = 0; at < text.length;) {
     const line = lineAt(text, at);
@@ -45,7 +48,7 @@ export function parseFences(text: string): FencedBlock[] {
     let contentEnd = text.length;
     for (const inner of linesOf(text, line.next)) {
       at = inner.next;
-      if (closes(text, inner, opening)) {
+      if (closes(text, inner, opening, ending)) {
         closed = true;
         contentEnd = inner.start;
         break;
@@ -90,8 +93,7 @@ function openingOf(text: string, line: Line): Opening | undefined {
   if (to - from < 3) return undefined;
   const wordStart = skipBlanks(text, to, line.end);
   let wordEnd = wordStart;
-  while (wordEnd < line.end && text.charCodeAt(wordEnd) !== SPACE && text.charCodeAt(wordEnd) !== TAB)
-    wordEnd++;
+  while (wordEnd < line.end && !isBlank(text.charCodeAt(wordEnd))) wordEnd++;
   if (character === BACKTICK)
     for (let at = to; at < line.end; at++) if (text.charCodeAt(at) === BACKTICK) return undefined;
   return {
@@ -102,11 +104,13 @@ function openingOf(text: string, line: Line): Opening | undefined {
   };
 }
 
-function closes(text: string, line: Line, opening: Opening): boolean {
+function closes(text: string, line: Line, opening: Opening, ending: string): boolean {
   const from = indented(text, line);
   if (from === undefined || text.charCodeAt(from) !== opening.character) return false;
   const to = endOfRun(text, from, line.end, opening.character);
-  return to - from >= opening.length && skipBlanks(text, to, line.end) === line.end;
+  if (to - from < opening.length) return false;
+  const after = skipBlanks(text, to, line.end);
+  return after === line.end || (ending !== '' && text.startsWith(ending, after));
 }
 
 /** Offset after at most 3 leading spaces; undefined where the line is blank or indented further. */

@@ -22,7 +22,7 @@ export const ENTRY_RULES: readonly EntryRule[] = ['not_first', 'any_last', 'any_
 export interface ProgramRules {
   /** Default `any_last`: `f`, or else the last one. */
   readonly entry?: EntryRule;
-  /** Refuses programs of several top-level functions (reject_multiple_functions). Default false. */
+  /** Refuses programs of several top-level functions (reject_multiple_functions). Default true, as published. */
   readonly rejectMultipleFunctions?: boolean;
 }
 
@@ -50,7 +50,7 @@ export function readProgram(source: string, rules: ProgramRules = {}): ProgramRe
   const functions = [...new Set(functionsOf(lines))];
   if (functions.length === 0)
     return { ok: false, reason: 'no-function', detail: 'no function is defined at the top level' };
-  if (rules.rejectMultipleFunctions === true && functions.length > 1)
+  if ((rules.rejectMultipleFunctions ?? true) && functions.length > 1)
     return {
       ok: false,
       reason: 'multiple-functions',

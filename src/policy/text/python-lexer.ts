@@ -5,7 +5,7 @@
  *
  * One pass, linear in the text.
  */
-import { isSpace } from './characters.js';
+import { isLineEnd, isSpace } from './characters.js';
 
 export interface PythonToken {
   readonly kind: 'name' | 'number' | 'string' | 'operator';
@@ -198,10 +198,6 @@ function endOfLine(text: string, from: number): number {
 function afterLineEnd(text: string, at: number): number {
   const both = text.charCodeAt(at) === CARRIAGE_RETURN && text.charCodeAt(at + 1) === LINE_FEED;
   return at + (both ? 2 : 1);
-}
-
-function isLineEnd(code: number): boolean {
-  return code === LINE_FEED || code === CARRIAGE_RETURN;
 }
 
 function isDigit(code: number): boolean {
