@@ -47,7 +47,7 @@ export async function ensureTensorflow({ root, cacheDir, log = () => undefined }
     throw new TensorflowSetupError('the package @tensorflow/tfjs-node-gpu is not installed: npm ci');
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new TensorflowSetupError(
-      `platform is ${process.platform}-${process.arch}; accepted is linux-x64 (elsewhere: docker compose -f infra/docker-compose.yml up)`,
+      `platform is ${process.platform}-${process.arch}; accepted is linux-x64 (elsewhere: a Linux x86-64 machine or container)`,
     );
   const library = path.join(cacheDir, `libtensorflow-${VERSION}`);
   let installed = false;
