@@ -305,7 +305,8 @@ describe('partitions', () => {
 describe('a broker that is killed', () => {
   it('between appends loses and doubles nothing', async (context) => {
     const { service } = kafka;
-    if (service === undefined) return context.skip('the broker at AZR_TEST_KAFKA_BROKERS is not ours to kill');
+    if (service === undefined)
+      return context.skip('the broker at AZR_TEST_KAFKA_BROKERS is not ours to kill');
     const since = await log.watermarks([TASKS]);
     const place = freshPlace();
     const before = await messages();
@@ -321,7 +322,8 @@ describe('a broker that is killed', () => {
 
   it('in the middle of an append loses and doubles nothing', async (context) => {
     const { service } = kafka;
-    if (service === undefined) return context.skip('the broker at AZR_TEST_KAFKA_BROKERS is not ours to kill');
+    if (service === undefined)
+      return context.skip('the broker at AZR_TEST_KAFKA_BROKERS is not ours to kill');
     const since = await log.watermarks([TASKS]);
     const events = rejections(freshPlace(), 20_000);
     const before = await messages();

@@ -43,8 +43,8 @@ export function readLogicalLines(text: string): LogicalLine[] {
   let depth = 0;
   let at = 0;
 
-  const add = (kind: PythonToken['kind'], start: number, end: number, level = depth): void => {
-    tokens.push({ kind, text: text.slice(start, end), start, end, depth: level });
+  const add = (kind: PythonToken['kind'], start: number, end: number): void => {
+    tokens.push({ kind, text: text.slice(start, end), start, end, depth });
     at = end;
   };
   const endLine = (): void => {

@@ -1,0 +1,96 @@
+/** Reading costs what the text's length costs, whatever the text. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { openEnvelope, WRAPPERS } from '../../../src/policy/text/envelope.js';
+import { extractInduction, extractPair, extractSolution } from '../../../src/policy/text/extract.js';
+import { parseFences } from '../../../src/policy/text/fences.js';
+import { collectImports, readProgram, topLevelFunctions } from '../../../src/policy/text/program.js';
+import { TASK_KINDS } from '../../../src/tasks/types.js';
+import { MAX_CODE_BYTES } from '../../../src/sandbox/limits.js';
+import { countOperations } from './operations.js';
+
+/** All ways of reading, one after the other: about 25 passes over the text at the most seen. */
+const PER_CHARACTER = 150;
+const BASE = 4000;
+
+function readAll(text: string): void {
+  for (const wrapper of WRAPPERS) {
+    openEnvelope(wrapper, text);
+    openEnvelope(wrapper, `T</think><answer>\\boxed{${text}`);
+    openEnvelope(wrapper, `T</think><answer>${text}</answer>`);
+  }
+  extractPair(text);
+  extractInduction(text, 10);
+  for (const kind of TASK_KINDS) extractSolution(kind, text);
+  topLevelFunctions(text);
+  collectImports(text);
+  readProgram(text.slice(0, MAX_CODE_BYTES / 3));
+  readProgram(`def go(x): 0\n${text.slice(0, MAX_CODE_BYTES / 4)}`);
+}
+
+const PIECES = [
+  '```', '````', '~~~', '`', '```python\n', '```input\n', '```output\n', '```message\n', '\n```\n', '\n', '\r', '\r\n',
+  ' ', '    ', '\t', '\u00a0', '<answer>', '</answer>', '<think>', '</think>', '</think> ', 'answer>', '\\boxed{', '{', '}',
+  '# Input:', '# Output: ', '# Message:', 'input(', 'output(', ')', '<input>', '</input>', '<message>', 'the input is ',
+  'the output is', 'def f(x):', 'def go(', '\ndef ', 'class A:', 'import a', 'from ', 'go', 'f', ';', ':', '"', "'", '"""', "'''",
+  'f"', "rf'{", '\\', '#', '(', '[', '.', ',', '=', '1', 'é', '\ud800', '\u2028', 'Assistant:', 'User:',
+]; // prettier-ignore
+
+describe('hostile text', () => {
+  it.each(PIECES)('of %j alone costs as much a character when it is longer', (piece) => {
+    const work = (length: number): number => {
+      const text = piece.repeat(Math.ceil(length / piece.length));
+      return countOperations(() => readAll(text)) / text.length;
+    };
+    const [short, long] = [work(10_000), work(40_000)];
+    expect(long).toBeLessThan(short * 1.1 + 1);
+    expect(long).toBeLessThan(PER_CHARACTER);
+  });
+
+  it('of any pieces, repeated, is read without an exception at a bounded cost a character', () => {
+    const some = fc.array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(some, some, some, fc.integer({ min: 1, max: 2000 }), (before, repeated, after, times) => {
+        const text = before.join('') + repeated.join('').repeat(times) + after.join('');
+        const operations = countOperations(() => readAll(text));
+        expect(operations).toBeLessThan(BASE + PER_CHARACTER * text.length);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('of arbitrary characters is read without an exception', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary', maxLength: 400 }),
+        fc.array(fc.constantFrom(...PIECES)),
+        (a, b) => {
+          readAll(a);
+          readAll(b.join(''));
+          readAll(b.join(a));
+        },
+      ),
+    );
+  });
+
+  it('of 10 MB is read', () => {
+    const program = 'def f(x):\n    return x';
+    const answer = `\`\`\`python\n${program}\n\`\`\`\n\`\`\`input\n1\n\`\`\``;
+    const thought = 'x <answer> ``` """ '.repeat(Math.ceil(10_000_000 / 19));
+    const operations = countOperations(() => {
+      const envelope = openEnvelope('answer', `${thought}</think>\n<answer>\n${answer}\n</answer>`);
+      expect(envelope.formatOk).toBe(true);
+      expect(envelope.answer).toBe(answer);
+      expect(extractPair(envelope.answer ?? '')).toMatchObject({ ok: true, code: program, input: '1' });
+    });
+    expect(operations).toBeLessThan(10 * thought.length);
+    for (const [piece, blocks] of [
+      ['`', 1],
+      ['x', 0],
+      ['~~~x\n', 1],
+      ['\n', 0],
+    ] as const)
+      expect(parseFences(piece.repeat(10_000_000 / piece.length))).toHaveLength(blocks);
+    expect(readProgram('('.repeat(10_000_000))).toMatchObject({ ok: false, reason: 'code-too-long' });
+  });
+});
