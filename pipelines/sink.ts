@@ -3,13 +3,13 @@
  *
  * A batch's rows go in under the deduplication token topic:partition:first-last, then the next offset is written. A crash
  * in between repeats the batch: equal rows meet in the tables' merge (first write wins) and the views show one. What
- * cannot be decoded goes to the dead-letter topic with its reason, origin and bytes, and the sink goes on.
+ * cannot be decoded, or has no place in a table, goes to the dead-letter topic with its reason, origin and bytes, and the sink goes on.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClickHouseClient } from '@clickhouse/client';
 import type { ServiceAddresses } from '../src/config/addresses.js';
 import { clickHouseClient, migrate } from './clickhouse/client.js';
-import { rowsOf } from './clickhouse/rows.js';
+import { rowsOf, type TableRows } from './clickhouse/rows.js';
 import { decodeMessage } from './kafka-event-log.js';
 import { RangeReader, type RawMessage } from './range-reader.js';
 import { DerivedSchemaIds, RegistrySchemaIds, type LoadableSchemaIds } from './schema-ids.js';
@@ -60,6 +60,10 @@ interface Partition {
   readonly partition: number;
   next: bigint;
 }
+
+type Rows =
+  | ({ readonly ok: true } & TableRows)
+  | { readonly ok: false; readonly reason: string; readonly detail: string };
 
 class Sink {
   readonly #reader: RangeReader;
@@ -117,16 +121,12 @@ class Sink {
     for await (const message of this.#reader.read(topic, partition, at.next, end)) {
       next = message.offset + 1n;
       count += 1;
-      const decoded =
-        message.value === null
-          ? ({ ok: false, reason: 'empty', detail: 'the message has no value' } as const)
-          : await decodeMessage(this.#decoder, this.#ids, message.value);
-      if (!decoded.ok) dead.push({ message, reason: decoded.reason, detail: decoded.detail });
+      const made = await this.#toRows(message);
+      if (!made.ok) dead.push({ message, reason: made.reason, detail: made.detail });
       else {
-        const { table, rows } = rowsOf(decoded.event, { partition, offset: message.offset.toString() });
-        const list = tables.get(table);
-        if (list === undefined) tables.set(table, [...rows]);
-        else list.push(...rows);
+        const list = tables.get(made.table);
+        if (list === undefined) tables.set(made.table, [...made.rows]);
+        else list.push(...made.rows);
       }
       if (count >= BATCH_MESSAGES) break;
     }
@@ -148,6 +148,19 @@ class Sink {
     });
     this.#messages += count;
     at.next = next;
+  }
+
+  /** A message that cannot become rows must not stop the ones behind it: it gets a reason. */
+  async #toRows(message: RawMessage): Promise<Rows> {
+    if (message.value === null) return { ok: false, reason: 'empty', detail: 'the message has no value' };
+    const decoded = await decodeMessage(this.#decoder, this.#ids, message.value);
+    if (!decoded.ok) return decoded;
+    try {
+      const at = { partition: message.partition, offset: message.offset.toString() };
+      return { ok: true, ...rowsOf(decoded.event, at) };
+    } catch (error) {
+      return { ok: false, reason: 'bad-row', detail: `${decoded.event.type}: ${(error as Error).message}` };
+    }
   }
 
   async #bury(

@@ -7,6 +7,7 @@ import type { ServiceAddresses } from '../src/config/addresses.js';
 import { nearest, UsageError } from '../src/config/errors.js';
 import { repositoryRoot } from '../src/config/paths.js';
 import { clickHouseClient } from './clickhouse/client.js';
+import { readSql } from './clickhouse/sql-text.js';
 import { RangeReader } from './range-reader.js';
 import { storedOffsets } from './sink.js';
 import { eventTopics } from './topics.js';
@@ -23,11 +24,13 @@ const ENGINE_FORMAT = {
 
 /** @throws UsageError with the engine's message where it does not accept the query. */
 export async function runSql(addresses: ServiceAddresses, query: string, format: SqlFormat): Promise<Buffer> {
+  const { statement, several } = readSql(query);
+  if (statement === '') throw new UsageError('the query is empty; accepted is one statement that reads');
+  if (several) throw new UsageError('the query is refused: it holds several statements; accepted is one');
   const client = clickHouseClient(addresses);
   try {
-    const text = query.trim().replace(/;\s*$/, '');
     const { stream } = await client.exec({
-      query: `${text}\nFORMAT ${ENGINE_FORMAT[format]}`,
+      query: `${statement}\nFORMAT ${ENGINE_FORMAT[format]}`,
       clickhouse_settings: { readonly: '1' },
     });
     const parts: Buffer[] = [];

@@ -11,6 +11,11 @@ export interface LogPosition {
   readonly offset: string;
 }
 
+/** What DateTime64 holds: 1900 to 2299. */
+const FIRST_TIME = Date.UTC(1900, 0, 1);
+const LAST_TIME = Date.UTC(2299, 11, 31);
+
+/** @throws RangeError where a value has no place in the table. */
 export function rowsOf(event: AzrEvent, at: LogPosition): TableRows {
   const { eventId, runId, iteration, correlationId, causationId, policyVersion, occurredAt, codeVersion } =
     event.envelope;
@@ -21,12 +26,20 @@ export function rowsOf(event: AzrEvent, at: LogPosition): TableRows {
     correlation_id: correlationId,
     causation_id: causationId,
     policy_version: policyVersion,
-    occurred_at: new Date(occurredAt).toISOString().replace('T', ' ').slice(0, 23),
+    occurred_at: timeText(occurredAt),
     code_version: codeVersion,
     log_partition: at.partition,
     log_offset: at.offset,
   };
   return { table: snakeCase(event.type), rows: payloadRows(event).map((row) => ({ ...envelope, ...row })) };
+}
+
+function timeText(milliseconds: number): string {
+  if (!(milliseconds >= FIRST_TIME && milliseconds <= LAST_TIME))
+    throw new RangeError(
+      `envelope.occurredAt is ${milliseconds}; accepted are milliseconds since 1970 of the years 1900 to 2299`,
+    );
+  return new Date(milliseconds).toISOString().replace('T', ' ').slice(0, 23);
 }
 
 type Row = Record<string, unknown>;
@@ -116,6 +129,13 @@ export function snakeCase(name: string): string {
 
 function snake(record: object): Row {
   return Object.fromEntries(
-    Object.entries(record).map(([name, value]) => [snakeCase(name), value as unknown]),
+    Object.entries(record).map(([name, value]) => [snakeCase(name), inJson(value as unknown)]),
   );
+}
+
+/** JSON has no nan and no infinities and would make null, which the tables read as 0: as texts they arrive. */
+function inJson(value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value))
+    return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
+  return Array.isArray(value) ? value.map(inJson) : value;
 }

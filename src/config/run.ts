@@ -28,8 +28,13 @@ const optimiser = z.strictObject({
 });
 
 export const runConfigSchema = z.strictObject({
-  /** Root of every seed of the run. */
-  seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(1),
+  /** Root of every seed of the run; at most 2^52, which the log carries exactly. */
+  seed: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 52)
+    .default(1),
   policy: z.strictObject({
     /** `tiny`: from scratch over a small vocabulary, grammar-constrained. */
     kind: z.enum(['tiny']),

@@ -150,18 +150,23 @@ async function verdicts({ facts, tasks, options }: CheckInput): Promise<CheckOut
   );
   const verdictOf = new Map(judged.verdicts.map((verdict) => [verdict.id, verdict]));
   return compareAll(
-    factsOf(facts, 'SolutionVerified').map(({ groupId, attempts }) => ({ key: groupId, value: attempts })),
+    factsOf(facts, 'SolutionVerified').map(({ groupId, attempts }) => ({
+      key: groupId,
+      value: { attempts },
+    })),
     solutions.map(({ groupId, attempts }) => ({
       key: groupId,
-      value: attempts.map(({ sample }) => {
-        const verdict = verdictOf.get(`${groupId}/${sample}`);
-        return {
-          sample,
-          correct: verdict?.correct ?? false,
-          accuracy: verdict?.accuracy ?? 0,
-          reason: verdict?.reason ?? 'no-answer',
-        };
-      }),
+      value: {
+        attempts: attempts.map(({ sample }) => {
+          const verdict = verdictOf.get(`${groupId}/${sample}`);
+          return {
+            sample,
+            correct: verdict?.correct ?? false,
+            accuracy: verdict?.accuracy ?? 0,
+            reason: verdict?.reason ?? 'no-answer',
+          };
+        }),
+      },
     })),
     'SolutionVerified',
   );

@@ -3,13 +3,14 @@
  * and every tool that speaks it work as against a cluster.
  *
  * Served: GET /ping; queries by GET or POST with `query`, `database`, `default_format`, settings and `param_*` in the
- * address; inserts whose data is the body; gzip both ways. Statements run one at a time: the engine is one session, whose
- * database and settings are set around each statement. Not served: users, sessions, progress headers, TLS.
+ * address; inserts whose data is the body; gzip both ways. Statements run one at a time in one of two sessions of the
+ * engine, for writers and for readers (`readonly` = 1 or 2, both as 1), whose database and settings are set around each
+ * statement. Not served: users, sessions, several statements in one request, INTO OUTFILE, progress headers, TLS.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { Session } from 'chdb';
-import { isReadOnly } from './read-only.js';
+import { readSql } from '../../../pipelines/clickhouse/sql-text.js';
 
 export interface EmbeddedClickHouse {
   readonly port: number;
@@ -52,20 +53,28 @@ interface Statement {
   readonly readOnly: boolean;
 }
 
+interface EngineSession {
+  readonly session: Session;
+  /** The one that it uses now. */
+  database: string;
+}
+
 /** @param folder the engine's data; one process at a time may have it open. */
 export async function startEmbeddedClickHouse(folder: string, port: number): Promise<EmbeddedClickHouse> {
-  const session = new Session(folder);
+  const writer: EngineSession = { session: new Session(folder), database: 'default' };
+  // Read-only is the engine's own setting, fixed when the session is made: no statement can lift it.
+  const reader: EngineSession = {
+    session: new Session(folder, { connectionArgs: ['--readonly=1'] }),
+    database: 'default',
+  };
   let turn: Promise<unknown> = Promise.resolve();
-  let database = 'default';
 
   const run = async (statement: Statement): Promise<Buffer> => {
-    if (statement.readOnly && !isReadOnly(statement.text))
-      throw new Error(
-        'Code: 164. DB::Exception: Cannot execute query in readonly mode: accepted is one statement that reads, as in SELECT. (READONLY)',
-      );
-    if (statement.database !== database) {
+    const engine = statement.readOnly ? reader : writer;
+    const { session } = engine;
+    if (statement.database !== engine.database) {
       await session.queryAsync(`USE ${quoteIdentifier(statement.database)}`);
-      ({ database } = statement);
+      engine.database = statement.database;
     }
     if (statement.data !== undefined) return Buffer.from((await insert(session, statement)).bytes());
     const names = [...statement.settings.keys()];
@@ -99,7 +108,8 @@ export async function startEmbeddedClickHouse(folder: string, port: number): Pro
       server.close();
       server.closeAllConnections();
       await turn;
-      session.close();
+      reader.session.close();
+      writer.session.close();
     },
   };
 }
@@ -164,7 +174,7 @@ function toStatement(url: URL, body: Buffer, request: IncomingMessage): Statemen
   const text = inAddress ?? body.toString('utf8');
   const data = inAddress !== null && request.method === 'POST' && body.length > 0 ? body : undefined;
   return {
-    text: text.trim().replace(/;\s*$/, ''),
+    text: singleStatement(text),
     data,
     database: url.searchParams.get('database') ?? 'default',
     format: url.searchParams.get('default_format') ?? 'TabSeparated',
@@ -172,6 +182,25 @@ function toStatement(url: URL, body: Buffer, request: IncomingMessage): Statemen
     parameters,
     readOnly: ['1', '2'].includes(url.searchParams.get('readonly') ?? '0'),
   };
+}
+
+/** @throws where the text is what a server's HTTP interface refuses too. */
+function singleStatement(text: string): string {
+  // What stands behind an insert's FORMAT is data, not SQL.
+  if (/^\s*INSERT\b/i.test(text)) return text.trim().replace(/;\s*$/, '');
+  const { statement, code, several } = readSql(text);
+  if (several)
+    throw new Error(
+      'Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed). (SYNTAX_ERROR)',
+    );
+  if (/\bINTO OUTFILE\b/.test(code))
+    throw new Error('Code: 344. DB::Exception: INTO OUTFILE is not allowed. (INTO_OUTFILE_NOT_ALLOWED)');
+  // The session is everyone's: each request names its database itself.
+  if (/^USE\b/.test(code))
+    throw new Error(
+      'Code: 48. DB::Exception: USE has no session here; name the database in the address. (NOT_IMPLEMENTED)',
+    );
+  return statement;
 }
 
 const INSERT = /^\s*INSERT\s+INTO\s+(?:TABLE\s+)?([\s\S]+?)\s+FORMAT\s+(\w+)\s*$/i;
