@@ -8,6 +8,7 @@ import { Consumer } from '@platformatic/kafka';
 export interface RawMessage {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
+  readonly headers: readonly (readonly [Buffer | null, Buffer | null])[];
   readonly partition: number;
   readonly offset: bigint;
 }
@@ -100,7 +101,7 @@ export class RangeReader {
           for (const record of batch.records) {
             const offset = batch.firstOffset + BigInt(record.offsetDelta);
             if (offset < next || offset >= to) continue;
-            yield { key: record.key, value: record.value, partition, offset };
+            yield { key: record.key, value: record.value, headers: record.headers, partition, offset };
           }
         const after = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n;
         if (after > next) next = after;

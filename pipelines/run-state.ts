@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { eventTopics, topicOf } from './topics.js';
 import type { EventLog, EventReference, Offsets } from './event-log.js';
+import { UsageError } from '../src/config/errors.js';
 import type { AzrEvent, EventDataByType } from '../schemas/generated/events.js';
 
 export interface LoggedRun {
@@ -33,9 +34,11 @@ export async function runStateFromLog(log: EventLog, runId: string): Promise<Log
   let iteration = 0;
   let elapsedMs = 0;
   let pauses = 0;
+  let forked = false;
   const begun = new Map<number, Offsets>();
   for await (const { event, partition, offset } of log.scan(topicOf('RunStarted'), {}, undefined, mine)) {
     if (event.type === 'RunStarted') started ??= { data: event.data, partition, offset };
+    else if (event.type === 'RunForked') forked = true;
     else if (event.type === 'RunPaused') pauses += 1;
     else if (event.type === 'IterationStarted' && !begun.has(event.envelope.iteration))
       begun.set(event.envelope.iteration, JSON.parse(event.data.startOffsetsJson) as Offsets);
@@ -49,6 +52,10 @@ export async function runStateFromLog(log: EventLog, runId: string): Promise<Log
     }
   }
   if (started === undefined) return undefined;
+  if (started.data.parentRunId !== null && !forked)
+    throw new UsageError(
+      `run ${runId} is half a fork of ${started.data.parentRunId}: it was broken off; accepted is the same npx azr fork again, which completes it`,
+    );
   const checkpoints = new Map<string, EventDataByType['CheckpointSaved']>();
   let warmUp: EventDataByType['CheckpointSaved'] | undefined;
   for await (const { event } of log.scan(topicOf('CheckpointSaved'), {}, undefined, mine))

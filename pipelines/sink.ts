@@ -9,11 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClickHouseClient } from '@clickhouse/client';
 import type { ServiceAddresses } from '../src/config/addresses.js';
 import { clickHouseClient, migrate } from './clickhouse/client.js';
-import { rowsOf, type TableRows } from './clickhouse/rows.js';
-import { decodeMessage } from './kafka-event-log.js';
+import { MessageProjector } from './message-rows.js';
 import { RangeReader, type RawMessage } from './range-reader.js';
-import { DerivedSchemaIds, RegistrySchemaIds, type LoadableSchemaIds } from './schema-ids.js';
-import { EventDecoder } from './serde.js';
 import { DEAD_LETTERS_TOPIC, ensureTopics, eventTopics, kafkaClient } from './topics.js';
 
 export interface SinkOptions {
@@ -23,6 +20,10 @@ export interface SinkOptions {
   readonly onProgress?: (rows: number, messages: number) => void;
   readonly onReady?: () => void;
   readonly onError?: (error: Error) => void;
+  /** Messages a batch at most; default 5,000. */
+  readonly batchMessages?: number;
+  /** False: what has no place in a table is passed over. A second sink of the same log would bury it twice. */
+  readonly deadLetters?: boolean;
 }
 
 const BATCH_MESSAGES = 5_000;
@@ -36,7 +37,7 @@ export async function runSink(options: SinkOptions): Promise<void> {
     try {
       await ensureTopics(addresses.kafkaBrokers);
       await migrate(addresses);
-      const sink = await Sink.open(addresses);
+      const sink = await Sink.open(options);
       try {
         if (!ready) options.onReady?.();
         ready = true;
@@ -55,60 +56,91 @@ export async function runSink(options: SinkOptions): Promise<void> {
   }
 }
 
+/**
+ * One pass from the given offsets to the end that the log has now, whatever the tables' own offsets say; rows that are
+ * there already stay as they are.
+ * @returns the offsets reached, by `topic/partition`.
+ */
+export async function projectOnce(
+  options: SinkOptions,
+  from: ReadonlyMap<string, bigint>,
+): Promise<Map<string, bigint>> {
+  await migrate(options.addresses);
+  const sink = await Sink.open(options);
+  try {
+    const partitions = new Map<string, Partition>();
+    await sink.pass(from, partitions, options.signal, options.onProgress);
+    options.signal.throwIfAborted();
+    return new Map([...partitions].map(([key, { next }]) => [key, next]));
+  } finally {
+    await sink.close();
+  }
+}
+
 interface Partition {
   readonly topic: string;
   readonly partition: number;
   next: bigint;
 }
 
-type Rows =
-  | ({ readonly ok: true } & TableRows)
-  | { readonly ok: false; readonly reason: string; readonly detail: string };
-
 class Sink {
   readonly #reader: RangeReader;
   readonly #client: ClickHouseClient;
-  readonly #ids: LoadableSchemaIds;
-  readonly #decoder: EventDecoder;
+  readonly #projector: MessageProjector;
   readonly #addresses: ServiceAddresses;
+  readonly #batchMessages: number;
+  readonly #buries: boolean;
   #rows = 0;
   #messages = 0;
 
-  private constructor(addresses: ServiceAddresses, ids: LoadableSchemaIds) {
+  private constructor(options: SinkOptions, projector: MessageProjector) {
+    const { addresses } = options;
     this.#addresses = addresses;
+    this.#batchMessages = options.batchMessages ?? BATCH_MESSAGES;
+    this.#buries = options.deadLetters ?? true;
     this.#reader = new RangeReader(addresses.kafkaBrokers);
     this.#client = clickHouseClient(addresses);
-    this.#ids = ids;
-    this.#decoder = new EventDecoder(ids);
+    this.#projector = projector;
   }
 
-  static async open(addresses: ServiceAddresses): Promise<Sink> {
-    const ids =
-      addresses.schemaRegistryUrl === undefined
-        ? new DerivedSchemaIds(addresses.kafkaBrokers)
-        : await RegistrySchemaIds.connect(addresses.schemaRegistryUrl);
-    return new Sink(addresses, ids);
+  static async open(options: SinkOptions): Promise<Sink> {
+    return new Sink(options, await MessageProjector.open(options.addresses));
   }
 
+  /** Follows the log until the signal. */
   async run(signal: AbortSignal, onProgress: SinkOptions['onProgress']): Promise<void> {
     const stored = await storedOffsets(this.#client);
     const partitions = new Map<string, Partition>();
-    while (!signal.aborted) {
-      const ends = await this.#reader.ends(eventTopics());
-      let moved = false;
-      for (const [topic, offsets] of ends)
-        for (const [partition, end] of offsets.entries()) {
-          const key = `${topic}/${partition}`;
-          const at = partitions.get(key) ?? { topic, partition, next: stored.get(key) ?? 0n };
-          partitions.set(key, at);
-          while (at.next < end && !signal.aborted) {
-            await this.#batch(at, end);
-            moved = true;
-            onProgress?.(this.#rows, this.#messages);
-          }
+    while (!signal.aborted)
+      if (!(await this.pass(stored, partitions, signal, onProgress)))
+        await sleep(IDLE_MS, undefined, { signal }).catch(() => undefined);
+  }
+
+  /**
+   * Stores what the log holds now.
+   * @param from where partitions begin that `partitions` does not have yet.
+   * @returns whether there was anything.
+   */
+  async pass(
+    from: ReadonlyMap<string, bigint>,
+    partitions: Map<string, Partition>,
+    signal: AbortSignal,
+    onProgress: SinkOptions['onProgress'],
+  ): Promise<boolean> {
+    const ends = await this.#reader.ends(eventTopics());
+    let moved = false;
+    for (const [topic, offsets] of ends)
+      for (const [partition, end] of offsets.entries()) {
+        const key = `${topic}/${partition}`;
+        const at = partitions.get(key) ?? { topic, partition, next: from.get(key) ?? 0n };
+        partitions.set(key, at);
+        while (at.next < end && !signal.aborted) {
+          await this.#batch(at, end);
+          moved = true;
+          onProgress?.(this.#rows, this.#messages);
         }
-      if (!moved) await sleep(IDLE_MS, undefined, { signal }).catch(() => undefined);
-    }
+      }
+    return moved;
   }
 
   async #batch(at: Partition, end: bigint): Promise<void> {
@@ -121,14 +153,14 @@ class Sink {
     for await (const message of this.#reader.read(topic, partition, at.next, end)) {
       next = message.offset + 1n;
       count += 1;
-      const made = await this.#toRows(message);
+      const made = await this.#projector.rowsOf(message);
       if (!made.ok) dead.push({ message, reason: made.reason, detail: made.detail });
       else {
         const list = tables.get(made.table);
         if (list === undefined) tables.set(made.table, [...made.rows]);
         else list.push(...made.rows);
       }
-      if (count >= BATCH_MESSAGES) break;
+      if (count >= this.#batchMessages) break;
     }
     if (count === 0) next = end;
     for (const [table, rows] of tables) {
@@ -140,7 +172,7 @@ class Sink {
       });
       this.#rows += rows.length;
     }
-    if (dead.length > 0) await this.#bury(topic, dead);
+    if (dead.length > 0 && this.#buries) await this.#bury(topic, dead);
     await this.#client.insert({
       table: 'sink_offsets',
       values: [{ topic, log_partition: partition, next_offset: next.toString() }],
@@ -148,19 +180,6 @@ class Sink {
     });
     this.#messages += count;
     at.next = next;
-  }
-
-  /** A message that cannot become rows must not stop the ones behind it: it gets a reason. */
-  async #toRows(message: RawMessage): Promise<Rows> {
-    if (message.value === null) return { ok: false, reason: 'empty', detail: 'the message has no value' };
-    const decoded = await decodeMessage(this.#decoder, this.#ids, message.value);
-    if (!decoded.ok) return decoded;
-    try {
-      const at = { partition: message.partition, offset: message.offset.toString() };
-      return { ok: true, ...rowsOf(decoded.event, at) };
-    } catch (error) {
-      return { ok: false, reason: 'bad-row', detail: `${decoded.event.type}: ${(error as Error).message}` };
-    }
   }
 
   async #bury(

@@ -71,9 +71,17 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
 
   try {
     if (state === undefined) {
-      const { preset, configJson, configHash } = input;
+      const { preset, configJson, configHash, originJson = '{}' } = input;
       const [interpreter, backend] = await Promise.all([sandbox.describeSandbox(), learner.describeEngine()]);
-      const run = await orchestrate.startRun({ runId, preset, configJson, configHash, interpreter, backend });
+      const run = await orchestrate.startRun({
+        runId,
+        preset,
+        configJson,
+        configHash,
+        originJson,
+        interpreter,
+        backend,
+      });
       [status, step] = ['warming-up', 'warm-up'];
       const { checkpoint } = await learner.warmUp(run);
       state = {

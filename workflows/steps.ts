@@ -36,6 +36,7 @@ export interface OrchestrateSteps {
     readonly preset: string;
     readonly configJson: string;
     readonly configHash: string;
+    readonly originJson: string;
     /** What runs the programs. */
     readonly interpreter: Interpreter;
     /** What runs the policy. */

@@ -38,6 +38,8 @@ export interface SelfPlayRunInput {
   readonly preset: string;
   readonly configJson: string;
   readonly configHash: string;
+  /** Where the configuration comes from, as JSON; absent from runs that began before it was recorded. */
+  readonly originJson?: string;
   readonly schedule: RunSchedule;
   /** Absent at the first start; carried over by continue-as-new and by resume. */
   readonly state?: RunState;

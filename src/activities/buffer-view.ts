@@ -4,8 +4,9 @@
  */
 import type { EventLog, Offsets } from '../../pipelines/event-log.js';
 import { topicOf } from '../../pipelines/topics.js';
-import { acceptTask, emptyBuffer, recordAttempts, type TaskBuffer } from '../buffer/task-buffer.js';
-import type { TaskKind } from '../tasks/types.js';
+import { bufferFactOf, foldFacts, type BufferFact } from '../buffer/buffer-facts.js';
+import { emptyBuffer, type BufferPolicy, type TaskBuffer } from '../buffer/task-buffer.js';
+import type { RunConfig } from '../config/run.js';
 import type { RunRef } from '../../workflows/types.js';
 
 const TASKS = topicOf('TaskAccepted');
@@ -14,18 +15,23 @@ const VERDICTS = topicOf('SolutionVerified');
 interface View {
   buffer: TaskBuffer;
   position: Offsets;
-  groups: Set<string>;
+}
+
+/** What a run's configuration says of its buffer. */
+export function bufferPolicy({ buffer, reward }: RunConfig): BufferPolicy {
+  const { maxTasks, keep } = buffer;
+  return { maxTasks, keep, validProgramFilter: reward.validProgramFilter, induction: reward.induction };
 }
 
 export class BufferViews {
   readonly #log: EventLog;
   readonly #views = new Map<string, View>();
-  readonly #maxTasks: (run: RunRef) => Promise<number>;
+  readonly #policyOf: (run: RunRef) => Promise<BufferPolicy>;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(log: EventLog, maxTasks: (run: RunRef) => Promise<number>) {
+  constructor(log: EventLog, policyOf: (run: RunRef) => Promise<BufferPolicy>) {
     this.#log = log;
-    this.#maxTasks = maxTasks;
+    this.#policyOf = policyOf;
   }
 
   /** @param upTo where the topics of tasks and verdicts stood at the wanted point. Callers must not change the buffer. */
@@ -38,32 +44,17 @@ export class BufferViews {
   async #advance(run: RunRef, upTo: Offsets): Promise<TaskBuffer> {
     let view = this.#views.get(run.runId);
     if (view === undefined || isBefore(upTo, view.position)) {
-      view = { buffer: emptyBuffer(), position: run.startOffsets, groups: new Set() };
+      view = { buffer: emptyBuffer(), position: run.startOffsets };
       this.#views.set(run.runId, view);
     }
-    const policy = { maxTasks: await this.#maxTasks(run) };
+    const facts: BufferFact[] = [];
     const ofRun = (event: { envelope: { runId: string } }): boolean => event.envelope.runId === run.runId;
-    for await (const { event } of this.#log.scan(TASKS, view.position, upTo, ofRun)) {
-      if (event.type !== 'TaskAccepted') continue;
-      const { taskId, kind, code, inputs, outputs, message } = event.data;
-      const iteration = event.envelope.iteration;
-      acceptTask(
-        view.buffer,
-        { taskId, kind: kind as TaskKind, code, inputs, outputs, message, iteration },
-        policy,
-      );
-    }
-    for await (const { event } of this.#log.scan(VERDICTS, view.position, upTo, ofRun)) {
-      if (event.type !== 'SolutionVerified' || view.groups.has(event.data.groupId)) continue;
-      view.groups.add(event.data.groupId);
-      const { taskId, attempts } = event.data;
-      recordAttempts(
-        view.buffer,
-        taskId,
-        attempts.length,
-        attempts.filter((attempt) => attempt.correct).length,
-      );
-    }
+    for (const topic of [TASKS, VERDICTS])
+      for await (const { event } of this.#log.scan(topic, view.position, upTo, ofRun)) {
+        const fact = bufferFactOf(event);
+        if (fact !== undefined) facts.push(fact);
+      }
+    foldFacts(view.buffer, facts, await this.#policyOf(run));
     view.position = {
       [TASKS]: upTo[TASKS] ?? view.position[TASKS] ?? {},
       [VERDICTS]: upTo[VERDICTS] ?? view.position[VERDICTS] ?? {},

@@ -8,6 +8,7 @@ import { checkpointFact } from './checkpoint-fact.js';
 import type { LearnerDependencies } from './dependencies.js';
 import { dataOf, fact, originOf } from './facts.js';
 import { withHeartbeat } from './heartbeat.js';
+import { referenceCheckpoint } from './reference-checkpoint.js';
 
 export function makeLearn(dependencies: LearnerDependencies): LearnerSteps['learn'] {
   const { log, configs, engine, codeVersion, checkpoints } = dependencies;
@@ -22,7 +23,13 @@ export function makeLearn(dependencies: LearnerDependencies): LearnerSteps['lear
         learnRows(samples),
         learnConfig(config, context.iteration),
         folder,
-        { signal, onProgress: (rows) => report({ rows }) },
+        {
+          signal,
+          onProgress: (rows) => report({ rows }),
+          ...(config.learner.klCoefficient === 0
+            ? {}
+            : { reference: await referenceCheckpoint(log, context.run.runId, path.dirname(checkpoints)) }),
+        },
       );
       const origin = originOf(context, codeVersion);
       const { groups, tokens, rows, ...means } = statistics;

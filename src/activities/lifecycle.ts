@@ -15,7 +15,7 @@ export function makeLifecycle(
 ): Pick<OrchestrateSteps, 'startRun' | 'startIteration' | 'completeIteration' | 'recordLifecycle'> {
   const { log, codeVersion, brokers } = dependencies;
   return {
-    startRun: ({ runId, preset, configJson, configHash, interpreter, backend }) =>
+    startRun: ({ runId, preset, configJson, configHash, originJson, interpreter, backend }) =>
       withHeartbeat(async () => {
         await ensureTopics(brokers);
         const startOffsets = await log.watermarks(eventTopics());
@@ -37,6 +37,7 @@ export function makeLifecycle(
               policyBackend: backend.backend,
               policyLibrary: backend.library,
               initialCheckpointDigest: null,
+              originJson,
             }),
           ],
           startOffsets,

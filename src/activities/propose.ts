@@ -1,9 +1,11 @@
 /** The proposer's turn: one completion for each of `batch` prompts of every kind, from the buffer as the iteration found it. */
 import { idOf, seedOf } from '../coordinates.js';
-import { drawProgramTask, drawReferences } from '../buffer/sampling.js';
+import { drawFitting } from '../buffer/draw-fitting.js';
+import { drawProgramTask, drawReferences, PROGRAM_KINDS } from '../buffer/sampling.js';
 import type { TaskBuffer } from '../buffer/task-buffer.js';
 import type { RunConfig } from '../config/run.js';
 import type { Prompt } from '../policy/codec.js';
+import type { ProposePrompt } from '../policy/text/codec.js';
 import { Random } from '../random.js';
 import { taskKinds } from '../tasks/index.js';
 import { TASK_KINDS, type TaskKind } from '../tasks/types.js';
@@ -12,8 +14,10 @@ import type { StepContext } from '../../workflows/types.js';
 import type { RolloutDependencies } from './dependencies.js';
 import { earlierFacts } from './earlier.js';
 import { fact, originOf } from './facts.js';
+import { noProposals } from './generate-tasks.js';
 import { withHeartbeat } from './heartbeat.js';
 import { sampleInChunks } from './sample-in-chunks.js';
+import { unlessTooLong } from './unless-too-long.js';
 
 interface PlannedProposal {
   readonly proposalId: string;
@@ -31,6 +35,7 @@ export function makePropose(dependencies: RolloutDependencies): RolloutSteps['pr
   return (context) =>
     withHeartbeat(async (signal, report) => {
       const config = await configs.of(context.run);
+      if (config.propose.source === 'uniform') return { proposals: noProposals(context) };
       const buffer = await buffers.at(context.run, context.since);
       const plan = planProposals(context, config, buffer, codec.proposePrompt.bind(codec));
       const at = { runId: context.run.runId, iteration: context.iteration };
@@ -100,14 +105,24 @@ function planProposals(
   const { runId } = context.run;
   return TASK_KINDS.flatMap((kind) =>
     Array.from({ length: batch }, (_, index): PlannedProposal | undefined => {
-      const random = new Random(seedOf(config.seed, context.iteration, 'propose', kind, index, 'references'));
-      const given = taskKinds[kind].proposesProgram
-        ? undefined
-        : drawProgramTask(buffer, referenceSampling, random);
+      const seed = seedOf(config.seed, context.iteration, 'propose', kind, index, 'references');
+      const randomOf = (attempt: number): Random => new Random(attempt === 0 ? seed : seedOf(seed, attempt));
+      const [given] = taskKinds[kind].proposesProgram
+        ? []
+        : drawFitting(
+            buffer,
+            PROGRAM_KINDS,
+            (left, random) => {
+              const task = drawProgramTask(left, referenceSampling, random);
+              return task === undefined ? [] : [task];
+            },
+            ({ code }) => unlessTooLong(() => promptOf(kind, [], code)) !== undefined,
+            randomOf,
+          );
       // Before the first program is accepted there is none to write inputs for.
       if (!taskKinds[kind].proposesProgram && given === undefined) return undefined;
       const references =
-        given === undefined ? drawReferences(buffer, kind, count, referenceSampling, random) : [];
+        given === undefined ? drawReferences(buffer, kind, count, referenceSampling, randomOf(0)) : [];
       const prompt = promptOf(
         kind,
         references.map((task) => ({
@@ -122,11 +137,16 @@ function planProposals(
         kind,
         index,
         prompt,
-        referenceTaskIds: references.map((task) => task.taskId),
+        referenceTaskIds: shownOf(prompt, references).map((task) => task.taskId),
         programTaskId: given?.taskId ?? null,
         program: given?.code ?? null,
         seed: seedOf(config.seed, context.iteration, 'propose', kind, index, 0),
       };
     }).filter((planned) => planned !== undefined),
   );
+}
+
+/** Text prompts leave out references that do not fit, and say which they show. */
+function shownOf<T>(prompt: Prompt & Partial<ProposePrompt>, references: readonly T[]): readonly T[] {
+  return prompt.shownReferences?.flatMap((place) => references[place] ?? []) ?? references;
 }

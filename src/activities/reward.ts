@@ -2,7 +2,7 @@
 import { idOf } from '../coordinates.js';
 import { topicOf } from '../../pipelines/topics.js';
 import type { AzrEvent } from '../../schemas/generated/events.js';
-import { ADVANTAGE_ESTIMATOR, learnerBatch, learnerBatchSettings } from '../learner/learner-batch.js';
+import { learnerBatch, learnerBatchSettings } from '../learner/learner-batch.js';
 import { iterationRewards, type AssignedReward, type IterationFacts } from '../reward/iteration-rewards.js';
 import type { OrchestrateSteps } from '../../workflows/steps.js';
 import type { CommonDependencies } from './dependencies.js';
@@ -26,7 +26,11 @@ export function makeReward(dependencies: CommonDependencies): OrchestrateSteps['
         verdicts: dataOf(await log.read(references.verdicts), 'SolutionVerified'),
       };
       const { learnability, rewards } = iterationRewards(facts, config.reward);
-      const { samples, baselines } = learnerBatch(facts, rewards, learnerBatchSettings(config));
+      const { samples, baselines } = learnerBatch(
+        facts,
+        rewards,
+        learnerBatchSettings(config, context.iteration),
+      );
       const batchId = idOf(context.run.runId, context.iteration, 'batch');
       const events: AzrEvent[] = [
         ...learnability.map((data) =>
@@ -36,7 +40,7 @@ export function makeReward(dependencies: CommonDependencies): OrchestrateSteps['
         fact(origin, 'LearnerBatchPrepared', [batchId], {
           batchId,
           rows: samples.length,
-          advantageEstimator: ADVANTAGE_ESTIMATOR,
+          advantageEstimator: config.learner.advantage,
           baselines,
         }),
         ...samples.map((row) =>

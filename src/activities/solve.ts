@@ -1,14 +1,16 @@
 /**
  * The solver's turn: rollouts that estimate the learnability of this iteration's accepted tasks, and attempts at tasks
- * drawn from the buffer, this iteration's included (the paper's order).
+ * drawn from the buffer, this iteration's included (the paper's order) or not (the published one: schedule.solverTasks).
  */
 import { idOf, seedOf } from '../coordinates.js';
+import { drawFitting } from '../buffer/draw-fitting.js';
 import { drawSolverTasks } from '../buffer/sampling.js';
 import type { TaskBuffer } from '../buffer/task-buffer.js';
 import type { RunConfig } from '../config/run.js';
+import type { Prompt } from '../policy/codec.js';
 import { Random } from '../random.js';
 import { taskKinds } from '../tasks/index.js';
-import { TASK_KINDS, type Task, type TaskKind } from '../tasks/types.js';
+import { TASK_KINDS, type SolverView, type Task, type TaskKind } from '../tasks/types.js';
 import type { RolloutSteps } from '../../workflows/steps.js';
 import type { StepContext } from '../../workflows/types.js';
 import type { RolloutDependencies } from './dependencies.js';
@@ -17,6 +19,7 @@ import { dataOf, fact, originOf } from './facts.js';
 import { withHeartbeat } from './heartbeat.js';
 import { after } from './offsets.js';
 import { sampleInChunks } from './sample-in-chunks.js';
+import { unlessTooLong } from './unless-too-long.js';
 
 export type SolvePurpose = 'learnability' | 'solve';
 
@@ -25,6 +28,8 @@ interface PlannedGroup {
   readonly purpose: SolvePurpose;
   readonly index: number;
   readonly task: Task;
+  readonly view: SolverView;
+  readonly prompt: Prompt;
   readonly samples: number;
 }
 
@@ -34,12 +39,17 @@ export function makeSolve(dependencies: RolloutDependencies): RolloutSteps['solv
     withHeartbeat(async (signal, report) => {
       const config = await configs.of(context.run);
       const accepted = dataOf(await log.read(facts.tasks), 'TaskAccepted');
-      const buffer = await buffers.at(context.run, after(context.since, facts.tasks));
+      const ownTasksToo = config.schedule.solverTasks === 'this_iteration';
+      const buffer = await buffers.at(
+        context.run,
+        ownTasksToo ? after(context.since, facts.tasks) : context.since,
+      );
       const plan = planGroups(
         context,
         config,
         accepted.map((task) => ({ ...task, kind: task.kind as TaskKind })),
         buffer,
+        codec.solvePrompt.bind(codec),
       );
       const at = { runId: context.run.runId, iteration: context.iteration };
       const earlier = await earlierFacts(log, 'SolutionSampled', at, context.since);
@@ -49,13 +59,12 @@ export function makeSolve(dependencies: RolloutDependencies): RolloutSteps['solv
       const planned = plan
         .filter((group) => !done.has(group.groupId))
         .map((group) => {
-          const view = taskKinds[group.task.kind].solverView(group.task);
-          const prompt = codec.solvePrompt(group.task.kind, view);
+          const { prompt } = group;
           const seeds = Array.from({ length: group.samples }, (_, sample) =>
             seedOf(config.seed, context.iteration, group.purpose, group.task.kind, group.index, sample),
           );
           return {
-            item: { ...group, view, prompt, seeds },
+            item: { ...group, seeds },
             requests: seeds.map((seed, sample) => ({
               id: `${group.groupId}/${sample}`,
               prompt: prompt.tokens,
@@ -105,7 +114,9 @@ export function makeSolve(dependencies: RolloutDependencies): RolloutSteps['solv
       );
       const [solutions] = await log.append([...earlier, ...fresh], context.since);
       if (solutions === undefined)
-        throw new Error(`iteration ${context.iteration} has no task to solve: no proposal was ever accepted`);
+        throw new Error(
+          `iteration ${context.iteration} has no task to solve: it accepted none, and the buffer that its solver draws from is empty`,
+        );
       return { solutions };
     });
 }
@@ -115,25 +126,47 @@ function planGroups(
   config: RunConfig,
   accepted: readonly Task[],
   buffer: TaskBuffer,
+  promptOf: (kind: TaskKind, view: SolverView) => Prompt,
 ): PlannedGroup[] {
   const { runId } = context.run;
-  const group = (purpose: SolvePurpose, task: Task, index: number, samples: number): PlannedGroup => ({
-    groupId: idOf(runId, context.iteration, 'group', purpose, task.kind, index),
-    purpose,
-    index,
-    task,
-    samples,
-  });
+  /** Undefined for a task that is too long to be asked. */
+  const asked = new Map<string, { readonly view: SolverView; readonly prompt: Prompt } | undefined>();
+  const ask = (task: Task): { readonly view: SolverView; readonly prompt: Prompt } | undefined => {
+    if (!asked.has(task.taskId)) {
+      const view = taskKinds[task.kind].solverView(task);
+      const prompt = unlessTooLong(() => promptOf(task.kind, view));
+      asked.set(task.taskId, prompt === undefined ? undefined : { view, prompt });
+    }
+    return asked.get(task.taskId);
+  };
+  const group = (purpose: SolvePurpose, task: Task, index: number, samples: number): PlannedGroup[] => {
+    const question = ask(task);
+    if (question === undefined) return [];
+    const groupId = idOf(runId, context.iteration, 'group', purpose, task.kind, index);
+    return [{ groupId, purpose, index, task, ...question, samples }];
+  };
+  const newest = context.iteration - (config.schedule.solverTasks === 'this_iteration' ? 0 : 1);
   return TASK_KINDS.flatMap((kind) => {
-    const random = new Random(seedOf(config.seed, context.iteration, 'solve', kind, 'tasks'));
+    const randomOf = (attempt: number): Random => {
+      const seed = seedOf(config.seed, context.iteration, 'solve', kind, 'tasks');
+      return new Random(attempt === 0 ? seed : seedOf(seed, attempt));
+    };
     const { batch, mixing, samplesPerTask } = config.solve;
+    const own = accepted.filter((task) => task.kind === kind);
+    // Generated tasks have no proposer whose reward would rest on rollouts; they are what this iteration is about.
+    if (config.propose.source === 'uniform')
+      return own.flatMap((task, index) => group('solve', task, index, samplesPerTask));
+    const drawn = drawFitting(
+      buffer,
+      [kind],
+      (left, random) => drawSolverTasks(left, kind, batch, mixing, newest, random),
+      (task) => ask(task) !== undefined,
+      randomOf,
+    );
     return [
-      ...accepted
-        .filter((task) => task.kind === kind)
-        .map((task, index) => group('learnability', task, index, config.learnability.samples)),
-      ...drawSolverTasks(buffer, kind, batch, mixing, context.iteration, random).map((task, index) =>
-        group('solve', task, index, samplesPerTask),
-      ),
+      // A task too long to be asked has no rollouts, and so learnability 0.
+      ...own.flatMap((task, index) => group('learnability', task, index, config.learnability.samples)),
+      ...drawn.flatMap((task, index) => group('solve', task, index, samplesPerTask)),
     ];
   });
 }

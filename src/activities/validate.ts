@@ -11,9 +11,11 @@ import { HELD_OUT_REASON } from '../reward/iteration-rewards.js';
 import { validateProposals } from '../sandbox/index.js';
 import type { ParsedProposal, TaskKind } from '../tasks/types.js';
 import type { SandboxSteps } from '../../workflows/steps.js';
+import type { EventReference, StepContext } from '../../workflows/types.js';
 import type { SandboxDependencies } from './dependencies.js';
 import { executionFact } from './execution-fact.js';
 import { dataOf, fact, originOf } from './facts.js';
+import { generateTasks } from './generate-tasks.js';
 import { withHeartbeat } from './heartbeat.js';
 
 const topicOfTasks = topicOf('TaskAccepted');
@@ -27,6 +29,10 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
     withHeartbeat(async () => {
       const config = await configs.of(context.run);
       const origin = originOf(context, codeVersion);
+      if (config.propose.source === 'uniform') {
+        const { events: generated, ...counts } = await generateTasks(sandbox, config, context, origin);
+        return { tasks: tasksAmong(await log.append(generated, context.since), context), ...counts };
+      }
       const proposals = dataOf(await log.read(facts.proposals), 'ProposalSampled');
       const buffer = await buffers.at(context.run, context.since);
 
@@ -127,9 +133,13 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
           ),
         );
       }
-      const references = await log.append(events, context.since);
-      const tasks = references.find((reference) => reference.topic === topicOfTasks);
-      if (tasks === undefined) throw new Error(`iteration ${context.iteration} has no proposal to validate`);
+      const tasks = tasksAmong(await log.append(events, context.since), context);
       return { tasks, accepted: accepted.length, rejected: proposals.length - accepted.length };
     });
+}
+
+function tasksAmong(references: readonly EventReference[], context: StepContext): EventReference {
+  const tasks = references.find((reference) => reference.topic === topicOfTasks);
+  if (tasks === undefined) throw new Error(`iteration ${context.iteration} has no proposal to validate`);
+  return tasks;
 }

@@ -1,6 +1,7 @@
 /** Policy version 0: fresh weights, then likelihood training on generated rows (policy/tiny/warm-up.ts). */
 import path from 'node:path';
 import { seedOf } from '../coordinates.js';
+import { tinyPolicy } from '../config/policy.js';
 import type { RunConfig } from '../config/run.js';
 import { checkpointFolder } from '../learner/checkpoint-folder.js';
 import type { LearnConfig, LearnRow } from '../policy/port.js';
@@ -16,9 +17,9 @@ export function makeWarmUp(dependencies: LearnerDependencies): LearnerSteps['war
   return (run) =>
     withHeartbeat(async (signal, report) => {
       const config = await configs.of(run);
-      const { warmUp } = config.policy;
+      const { model, warmUp } = tinyPolicy(config.policy);
       const fresh = await engine.initialise(
-        tinySpec(config.policy.model),
+        tinySpec(model),
         seedOf(config.seed, 'weights'),
         path.join(checkpoints, run.runId, 'fresh'),
       );
@@ -44,14 +45,14 @@ export function makeWarmUp(dependencies: LearnerDependencies): LearnerSteps['war
 }
 
 function* batches(config: RunConfig): Generator<LearnRow[]> {
-  const { warmUp } = config.policy;
+  const { warmUp } = tinyPolicy(config.policy);
   const mix = { ...warmUp, maxReferences: config.propose.references };
   for (let step = 0; step < warmUp.steps; step++)
     yield warmUpRows(seedOf(config.seed, 'warm-up', step), warmUp.rowsPerStep, mix);
 }
 
 function warmUpConfig(config: RunConfig): LearnConfig {
-  const { optimiser, rowsPerStep } = config.policy.warmUp;
+  const { optimiser, rowsPerStep } = tinyPolicy(config.policy).warmUp;
   return {
     ...optimiser,
     // A likelihood loss has no ratio to clip and needs no bonus.

@@ -14,7 +14,7 @@ import { tinyCodec } from '../policy/tiny/codec.js';
 import { createSandbox } from '../sandbox/index.js';
 import type { Sandbox } from '../sandbox/port.js';
 import { TASK_QUEUES } from '../../workflows/steps.js';
-import { BufferViews } from './buffer-view.js';
+import { bufferPolicy, BufferViews } from './buffer-view.js';
 import { evaluateSteps, learnerSteps, orchestrateSteps, rolloutSteps, sandboxSteps } from './index.js';
 import { RunConfigs } from './run-configs.js';
 
@@ -69,7 +69,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const log = await createEventLog(addresses);
   const configs = new RunConfigs(log);
   const common = { log, configs, codeVersion };
-  const buffers = new BufferViews(log, async (run) => (await configs.of(run)).buffer.maxTasks);
+  const buffers = new BufferViews(log, async (run) => bufferPolicy(await configs.of(run)));
   let engine: Promise<PolicyEngine> | undefined;
   let sandbox: Promise<Sandbox> | undefined;
   const theEngine = (): Promise<PolicyEngine> =>

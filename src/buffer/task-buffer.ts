@@ -1,11 +1,15 @@
 /**
- * The task buffer as a fold: `evolve` over TaskAccepted and SolutionVerified gives the state, from the log alone, at any
- * offset. Nothing else writes it.
+ * The task buffer as a fold over TaskAccepted and SolutionVerified (buffer-facts.ts): its state at any offset comes from
+ * the log alone. Nothing else writes it.
  *
- * Kept per kind: the newest `maxTasks` tasks (the published code keeps the oldest and so stops learning of new tasks
- * once full). Kept per task: attempts and successes of its solvers, for mixing by solve rate.
+ * Kept per kind: at most `maxTasks` tasks (keep.ts says which), less those that the filter refuses. Kept per task:
+ * attempts and successes of its solvers, for mixing by solve rate. Counted: values by type (type-counters.ts).
  */
+import { inductionAccuracy, type InductionRule } from '../reward/induction-accuracy.js';
 import { TASK_KINDS, type Task, type TaskKind } from '../tasks/types.js';
+import { leavingPlace, type KeepPolicy } from './keep.js';
+import { countTask, emptyTypeCounters, type TypeCounters } from './type-counters.js';
+import { passesFilter, type ValidProgramFilter } from './valid-program-filter.js';
 
 export interface BufferedTask extends Task {
   /** The iteration in which it was accepted; 0 for seeds. */
@@ -18,17 +22,34 @@ export interface SolveRecord {
 }
 
 export interface BufferPolicy {
+  /** Of one kind. */
   readonly maxTasks: number;
+  readonly keep: KeepPolicy;
+  readonly validProgramFilter: ValidProgramFilter;
+  /** What the accuracy of an induction attempt is, which the filter looks at. */
+  readonly induction: InductionRule;
+}
+
+/** What the buffer takes from a group's verdict. */
+export interface BufferVerdict {
+  readonly groupId: string;
+  readonly taskId: string;
+  readonly purpose: 'learnability' | 'solve';
+  readonly attempts: readonly { readonly correct: boolean; readonly accuracy: number }[];
 }
 
 export interface TaskBuffer {
   readonly tasks: Record<TaskKind, BufferedTask[]>;
+  /** What left the buffer too: verdicts on it may still come. */
   readonly byId: Map<string, BufferedTask>;
   readonly solved: Map<string, SolveRecord>;
   /** kind + program -> tasks in the buffer */
   readonly perProgram: Map<string, number>;
   /** kind + program + inputs: the identity of a task for the duplicate policy */
   readonly contents: Map<string, number>;
+  readonly types: TypeCounters;
+  /** Groups whose verdict was counted. */
+  readonly judged: Set<string>;
 }
 
 export function emptyBuffer(): TaskBuffer {
@@ -36,7 +57,15 @@ export function emptyBuffer(): TaskBuffer {
     TaskKind,
     BufferedTask[]
   >;
-  return { tasks, byId: new Map(), solved: new Map(), perProgram: new Map(), contents: new Map() };
+  return {
+    tasks,
+    byId: new Map(),
+    solved: new Map(),
+    perProgram: new Map(),
+    contents: new Map(),
+    types: emptyTypeCounters(),
+    judged: new Set(),
+  };
 }
 
 /** Adds a task in place; a task that is known already changes nothing. */
@@ -47,21 +76,38 @@ export function acceptTask(buffer: TaskBuffer, task: BufferedTask, policy: Buffe
   buffer.byId.set(task.taskId, task);
   change(buffer.perProgram, programKey(task), 1);
   change(buffer.contents, contentKey(task), 1);
-  // byId keeps what left the buffer: verdicts on it may still come.
-  if (list.length > policy.maxTasks) {
-    const oldest = list.shift();
-    if (oldest !== undefined) {
-      change(buffer.perProgram, programKey(oldest), -1);
-      change(buffer.contents, contentKey(oldest), -1);
-    }
-  }
+  countTask(buffer.types, task);
+  if (list.length > policy.maxTasks) remove(buffer, task.kind, leavingPlace(list, policy.keep));
 }
 
-export function recordAttempts(buffer: TaskBuffer, taskId: string, attempts: number, correct: number): void {
+/** Counts a group's attempts in place, once; after a proposal's rollouts the filter has its say. */
+export function recordVerdict(buffer: TaskBuffer, verdict: BufferVerdict, policy: BufferPolicy): void {
+  const { groupId, taskId, purpose, attempts } = verdict;
+  if (buffer.judged.has(groupId)) return;
+  buffer.judged.add(groupId);
   const record = buffer.solved.get(taskId) ?? { attempts: 0, correct: 0 };
-  record.attempts += attempts;
-  record.correct += correct;
+  record.attempts += attempts.length;
+  record.correct += attempts.filter(({ correct }) => correct).length;
   buffer.solved.set(taskId, record);
+
+  const task = buffer.byId.get(taskId);
+  if (purpose !== 'learnability' || task === undefined || policy.validProgramFilter === 'all') return;
+  const total = attempts.reduce(
+    (sum, { accuracy }) =>
+      sum + (task.kind === 'induction' ? inductionAccuracy(accuracy, policy.induction) : accuracy),
+    0,
+  );
+  const meanAccuracy = attempts.length === 0 ? 0 : total / attempts.length;
+  if (passesFilter(meanAccuracy, policy.validProgramFilter)) return;
+  const place = buffer.tasks[task.kind].indexOf(task);
+  if (place >= 0) remove(buffer, task.kind, place);
+}
+
+function remove(buffer: TaskBuffer, kind: TaskKind, place: number): void {
+  const [gone] = buffer.tasks[kind].splice(place, 1);
+  if (gone === undefined) return;
+  change(buffer.perProgram, programKey(gone), -1);
+  change(buffer.contents, contentKey(gone), -1);
 }
 
 type TaskContent = Pick<Task, 'kind' | 'code' | 'inputs'>;

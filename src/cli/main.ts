@@ -1,8 +1,15 @@
 /** `azr`: the command line. One file a group of commands; what they print and exit with is documented in --help. */
 import { Command, CommanderError } from 'commander';
 import { UsageError } from '../config/errors.js';
+import { addDeadLetterCommands } from './dead-letters.js';
 import { EXIT } from './exit-codes.js';
+import { addExportCommands } from './export.js';
+import { addForkCommand } from './fork.js';
+import { addImportCommands } from './import.js';
+import { addMeasureCommand } from './measure.js';
 import { tell } from './output.js';
+import { addPresetCommands } from './presets.js';
+import { addProjectionCommands } from './projection.js';
 import { addReplayCommand } from './replay.js';
 import { addRunCommands } from './run.js';
 import { addSandboxCommands } from './sandbox.js';
@@ -23,7 +30,7 @@ const program = new Command('azr')
     `
 Exit codes:
   0 done   1 a bug   2 wrong argument, configuration or input   3 something is not installed
-  4 a service does not answer   5 the run failed   6 a replay found differences
+  4 a service does not answer   5 the run failed   6 a comparison found differences
 
 A first evening:
   azr run tiny --follow                 self-play from nothing, about eight minutes
@@ -34,10 +41,17 @@ A first evening:
 
 addStackCommands(program);
 addRunCommands(program);
+addPresetCommands(program);
 addSqlCommand(program);
 addReplayCommand(program);
+addForkCommand(program);
+addExportCommands(program);
+addImportCommands(program);
+addDeadLetterCommands(program);
+addProjectionCommands(program);
 addSeedCommands(program);
 addSandboxCommands(program);
+addMeasureCommand(program);
 addWorkerCommand(program);
 
 try {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
+import { referenceCheckpoint } from '../activities/reference-checkpoint.js';
 import { learnConfig, learnRows } from '../learner/learn-inputs.js';
 import { checkpointFolder } from '../learner/checkpoint-folder.js';
 import { createEventLog } from '../../pipelines/kafka-event-log.js';
@@ -63,6 +64,9 @@ export function addReplayCommand(program: Command): void {
             learnRows(samples),
             learnConfig(config, iteration),
             path.join(scratch, `v${step.version}`),
+            config.learner.klCoefficient === 0
+              ? {}
+              : { reference: await referenceCheckpoint(log, runId, session.config.dataDir) },
           );
           return checkpoint.digest;
         };

@@ -7,7 +7,9 @@ import { createEventLog } from '../../pipelines/kafka-event-log.js';
 import { TASK_QUEUES } from '../../workflows/steps.js';
 import type { RunSchedule, SelfPlayRunInput } from '../../workflows/types.js';
 import { nearest, UsageError } from '../config/errors.js';
-import { checkRunConfig, presetNames, resolveRunConfig } from '../config/presets.js';
+import { MODES } from '../config/modes.js';
+import { requirePolicy } from '../config/policy-present.js';
+import { checkRunConfig, resolveRunConfig, stableJson } from '../config/presets.js';
 import type { RunConfig } from '../config/run.js';
 import { EXIT } from './exit-codes.js';
 import { follow } from './follow.js';
@@ -31,6 +33,7 @@ export function addRunCommands(program: Command): void {
       collect,
       [],
     )
+    .option('--mode <name>', `one of ${MODES.join(', ')}: switches that yield to the preset's own keys`)
     .option('--follow', 'watch it to its end and print the summary')
     .option('--json', 'print facts as JSON')
     .action(
@@ -42,6 +45,7 @@ export function addRunCommands(program: Command): void {
           minutes?: string;
           iterations?: string;
           set: string[];
+          mode?: string;
           follow?: boolean;
           json?: boolean;
         },
@@ -52,7 +56,8 @@ export function addRunCommands(program: Command): void {
           ...(options.minutes === undefined ? [] : [`schedule.minutes=${options.minutes}`]),
           ...(options.iterations === undefined ? [] : [`schedule.iterations=${options.iterations}`]),
         ];
-        const resolved = await resolveRunConfig(preset, overrides);
+        const resolved = await resolveRunConfig(preset, overrides, options.mode);
+        await requirePolicy(resolved.preset, resolved.config.policy);
         const runId = options.run ?? `${resolved.preset}-${timestamp()}`;
         if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(runId))
           throw new UsageError(
@@ -65,6 +70,7 @@ export function addRunCommands(program: Command): void {
             preset: resolved.preset,
             configJson: resolved.json,
             configHash: resolved.hash,
+            originJson: stableJson(resolved.origin),
             schedule: scheduleOf(resolved.config),
           });
           if (options.json === true)
@@ -150,19 +156,9 @@ export function addRunCommands(program: Command): void {
         if (options.follow === true) await followToEnd(session, client, runId, options.json === true);
       });
     });
-
-  program
-    .command('presets')
-    .description('the run configurations that come with the project')
-    .option('--json', 'print as JSON')
-    .action(async (options: { json?: boolean }) => {
-      const names = await presetNames();
-      if (options.json === true) sayJson(names);
-      else for (const name of names) say(name);
-    });
 }
 
-function collect(value: string, earlier: string[]): string[] {
+export function collect(value: string, earlier: string[]): string[] {
   return [...earlier, value];
 }
 
@@ -171,17 +167,17 @@ function timestamp(): string {
   return new Date().toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
 }
 
-function scheduleOf(config: RunConfig): RunSchedule {
+export function scheduleOf(config: RunConfig): RunSchedule {
   const { iterations, minutes, continueAsNewEvery } = config.schedule;
   return { iterations, minutes, continueAsNewEvery, evaluateEvery: config.evaluation.every };
 }
 
-async function ensureStack(quiet: boolean): Promise<Session> {
+export async function ensureStack(quiet: boolean): Promise<Session> {
   await up({ onProgress: quiet ? tell : say });
   return openSession();
 }
 
-async function startWorkflow(client: Client, input: SelfPlayRunInput): Promise<void> {
+export async function startWorkflow(client: Client, input: SelfPlayRunInput): Promise<void> {
   try {
     await client.workflow.start('selfPlayRun', {
       workflowId: input.runId,
@@ -202,7 +198,12 @@ async function startWorkflow(client: Client, input: SelfPlayRunInput): Promise<v
   }
 }
 
-async function followToEnd(session: Session, client: Client, runId: string, json: boolean): Promise<void> {
+export async function followToEnd(
+  session: Session,
+  client: Client,
+  runId: string,
+  json: boolean,
+): Promise<void> {
   const end = await follow(client, runId, json ? tell : say);
   if (json) sayJson(end);
   else await printSummary(session.addresses, runId);

@@ -4,28 +4,20 @@
  * Names are the field's; where the published code has another name, its argument stands in the comment.
  */
 import { z } from 'zod';
+import { KEEP_POLICIES } from '../buffer/keep.js';
+import { SOLVER_MIXINGS } from '../buffer/sampling.js';
+import { VALID_PROGRAM_FILTERS } from '../buffer/valid-program-filter.js';
+import { ADVANTAGES } from '../learner/advantages/names.js';
+import { optimiserSchema } from './optimiser.js';
+import { policySchema } from './policy.js';
 
 const share = z.number().min(0).max(1);
 const count = z.number().int().min(1);
 
-const model = z.strictObject({
-  layers: count.max(64),
-  width: count.max(8192),
-  heads: count.max(128),
-  /** Width of the feed-forward part's hidden layer. */
-  hidden: count.max(65536),
-  /** Longest prompt + completion, in tokens. */
-  context: count.max(131072),
-});
-
-const optimiser = z.strictObject({
-  learningRate: z.number().positive(),
-  betas: z.tuple([share, share]).default([0.9, 0.999]),
-  epsilon: z.number().positive().default(1e-8),
-  weightDecay: z.number().min(0).default(0.01),
-  /** Global-norm gradient clip; 0 is none. */
-  maxGradNorm: z.number().min(0).default(1),
-});
+const lengthWeights = z
+  .array(z.number().min(0))
+  .length(3)
+  .refine((weights) => weights.some((weight) => weight > 0), 'at least one weight must be above 0');
 
 export const runConfigSchema = z.strictObject({
   /** Root of every seed of the run; at most 2^52, which the log carries exactly. */
@@ -35,20 +27,7 @@ export const runConfigSchema = z.strictObject({
     .min(0)
     .max(2 ** 52)
     .default(1),
-  policy: z.strictObject({
-    /** `tiny`: from scratch over a small vocabulary, grammar-constrained. */
-    kind: z.enum(['tiny']),
-    model,
-    /** Likelihood training on generated programs before self-play; `steps: 0` is none. */
-    warmUp: z.strictObject({
-      steps: z.number().int().min(0),
-      rowsPerStep: count,
-      proposeShare: share,
-      proposeLengths: z.array(z.number().min(0)).length(3),
-      solveLengths: z.array(z.number().min(0)).length(3),
-      optimiser,
-    }),
-  }),
+  policy: policySchema,
   propose: z.strictObject({
     /** Proposals of each kind an iteration (data.train_batch_size). */
     batch: count.max(4096),
@@ -57,6 +36,13 @@ export const runConfigSchema = z.strictObject({
     temperature: z.number().positive().default(1),
     /** `uniform` over the buffer, or `step`: weight = iteration + 1 (gen_data_probabilities_strategy). */
     referenceSampling: z.enum(['uniform', 'step']).default('uniform'),
+    /**
+     * `policy`: self-play. `uniform` (not in the paper; the tiny policy only): nothing is proposed, and the solver tries
+     * `solve.batch` fresh tasks of each kind an iteration, drawn from the tiny domain whatever the buffer's rules.
+     */
+    source: z.enum(['policy', 'uniform']).default('policy'),
+    /** `source: uniform`: weights of program lengths 1, 2, 3; within a length programs are uniform. */
+    uniformLengths: lengthWeights.default([1, 1, 1]),
   }),
   solve: z.strictObject({
     /** Tasks of each kind an iteration. */
@@ -65,10 +51,11 @@ export const runConfigSchema = z.strictObject({
     samplesPerTask: count.max(256).default(1),
     temperature: z.number().positive().default(1),
     /**
-     * `max_new`: this step's tasks first, the rest uniform (pred_data_mix_strategy). `solve_rate` (not in the paper):
-     * weight r(1-r) + 0.02 with r the task's running solve rate, 0.25 where unknown.
+     * `max_new`: the newest tasks first, the rest uniform; `half_new`: at most half of them new; `uniform_total`; `step`:
+     * weight = iteration (pred_data_mix_strategy). `solve_rate` (not in the paper): weight r(1-r) + 0.02 with r the
+     * task's running solve rate, 0.25 where unknown. See buffer/sampling.ts.
      */
-    mixing: z.enum(['max_new', 'uniform_total', 'solve_rate']).default('max_new'),
+    mixing: z.enum(SOLVER_MIXINGS).default('max_new'),
   }),
   learnability: z.strictObject({
     /** Rollouts that estimate a proposal's solve rate (azr.reward.n_samples). */
@@ -77,8 +64,10 @@ export const runConfigSchema = z.strictObject({
     train: z.boolean().default(false),
   }),
   buffer: z.strictObject({
-    /** Tasks of one kind kept; the oldest leave first (the published code drops the newest). */
+    /** Tasks of one kind kept. */
     maxTasks: count.default(16384),
+    /** Which are kept of more: the `newest`, the `oldest` (published), or a `reservoir`: a uniform sample of all. */
+    keep: z.enum(KEEP_POLICIES).default('newest'),
     /** Whole-task equality with a task of the buffer: `allow` (published) or `refuse`. */
     duplicates: z.enum(['allow', 'refuse']).default('allow'),
     /** Tasks of one kind with the same program; 0 is no bound. */
@@ -93,20 +82,44 @@ export const runConfigSchema = z.strictObject({
     repeat: z.number().default(-0.5),
     /** `one_minus`: 1 - a for a > 0, else 0. `inverse`: 1 - a (generation_accuracy_convertion). */
     learnability: z.enum(['one_minus', 'inverse']).default('one_minus'),
+    /**
+     * Valid tasks that stay in the buffer once their rollouts gave a mean accuracy a: `all`, `non_one` (a < 1),
+     * `non_extremes` (0 < a < 1) (valid_program_filter). Rewards do not look at it.
+     */
+    validProgramFilter: z.enum(VALID_PROGRAM_FILTERS).default('all'),
     /** Of the hidden pairs of an induction task (code_f_reward_type). */
     induction: z.enum(['binary', 'accuracy', 'if_one_correct']).default('binary'),
   }),
   learner: z.strictObject({
-    optimiser,
+    optimiser: optimiserSchema,
     clipLow: share.default(0.2),
     clipHigh: z.number().min(0).default(0.2),
+    /** With a negative advantage the loss goes no further than that of this ratio (clip_ratio_c); null is off. */
+    dualClip: z.number().gt(1).nullable().default(null),
     entropyCoefficient: z.number().min(0).default(0.001),
+    /** Factor of the divergence from the run's policy version 0 (kl_loss_coef, low_var_kl); 0 is none, as published. */
+    klCoefficient: z.number().min(0).default(0),
     minibatches: count.default(1),
     microbatchRows: count.default(256),
     aggregation: z.enum(['token', 'sequence']).default('token'),
+    /**
+     * `trr_plus_plus`: the paper's equation 8. `trr_plus_plus_token_weighted`: as published, long answers weigh more.
+     * `grpo`, `rloo`: baselines by prompt. `reinforce_plus_plus`: one baseline a batch. See learner/advantages.
+     */
+    advantage: z.enum(ADVANTAGES).default('trr_plus_plus'),
     /** Whether proposals are learned from (azr.train_propose). */
     trainPropose: z.boolean().default(true),
   }),
+  /** Controlled experiments; nothing of this is in the paper. */
+  control: z
+    .strictObject({
+      /**
+       * Each solver row of a batch gets the reward of another of its role and kind: a permutation whose seed comes from
+       * the run's and the iteration. RewardAssigned keeps the true reward, LearnerSample carries the permuted one.
+       */
+      permuteSolverRewards: z.boolean().default(false),
+    })
+    .prefault({}),
   evaluation: z.strictObject({
     /** Questions for each kind and bucket. */
     perBucket: count.max(10000),
@@ -115,6 +128,11 @@ export const runConfigSchema = z.strictObject({
   }),
   schedule: z.strictObject({
     iterations: count,
+    /**
+     * Which tasks the solver may draw: those of `this_iteration` too (the paper's algorithm), or only what the buffer
+     * held when the iteration began, its newest being those of `last_iteration` (the published code).
+     */
+    solverTasks: z.enum(['this_iteration', 'last_iteration']).default('this_iteration'),
     /** Self-play ends after the iteration in which this time is up; null is no bound. */
     minutes: z.number().positive().nullable().default(null),
     /** Iterations after which the workflow's history starts anew. */

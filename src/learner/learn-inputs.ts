@@ -7,6 +7,7 @@ import type { LearnConfig, LearnRow } from '../policy/port.js';
 export function learnConfig(config: RunConfig, iteration: number): LearnConfig {
   const { optimiser, clipLow, clipHigh, entropyCoefficient, minibatches, microbatchRows, aggregation } =
     config.learner;
+  const { dualClip, klCoefficient } = config.learner;
   return {
     ...optimiser,
     clipLow,
@@ -15,6 +16,9 @@ export function learnConfig(config: RunConfig, iteration: number): LearnConfig {
     minibatches,
     microbatchRows,
     aggregation,
+    // Absent where off: a checkpoint's provenance then stays what it was before there were these options.
+    ...(dualClip === null ? {} : { dualClip }),
+    ...(klCoefficient === 0 ? {} : { klCoefficient }),
     shuffleSeed: seedOf(config.seed, iteration, 'learn', 'shuffle'),
   };
 }

@@ -1,11 +1,13 @@
 /**
- * The learner's batch of an iteration: one row a rewarded completion, its advantage by TRR++ (trr-plus-plus.ts). Pure, so
- * that replay computes the same from the log.
+ * The learner's batch of an iteration: one row a rewarded completion, its advantage by the configured estimator
+ * (advantages/). Pure, so that replay computes the same from the log.
  */
 import type { EventDataByType } from '../../schemas/generated/events.js';
 import type { RunConfig } from '../config/run.js';
 import type { AssignedReward, IterationFacts } from '../reward/iteration-rewards.js';
-import { taskRelativeAdvantages } from './trr-plus-plus.js';
+import { seedOf } from '../coordinates.js';
+import { advantageEstimators, type AdvantageName } from './advantages/index.js';
+import { permuteSolverRewards } from './permute-rewards.js';
 
 export interface LearnerBatchSettings {
   /** Rows of proposals too. */
@@ -14,10 +16,17 @@ export interface LearnerBatchSettings {
   readonly trainLearnability: boolean;
   /** Grammar start states are named `role.kind` for policies that have a grammar. */
   readonly hasGrammar: boolean;
+  readonly advantage: AdvantageName;
+  /** Seed of the permutation of solver rewards; null leaves them as they are. */
+  readonly permutationSeed: number | null;
 }
 
-export function learnerBatchSettings(config: RunConfig): LearnerBatchSettings {
+export function learnerBatchSettings(config: RunConfig, iteration: number): LearnerBatchSettings {
   return {
+    advantage: config.learner.advantage,
+    permutationSeed: config.control.permuteSolverRewards
+      ? seedOf(config.seed, iteration, 'permute-rewards')
+      : null,
     trainPropose: config.learner.trainPropose,
     trainLearnability: config.learnability.train,
     hasGrammar: config.policy.kind === 'tiny',
@@ -28,8 +37,6 @@ export interface LearnerBatch {
   readonly samples: readonly Omit<EventDataByType['LearnerSample'], 'batchId' | 'sampleId'>[];
   readonly baselines: EventDataByType['LearnerBatchPrepared']['baselines'];
 }
-
-export const ADVANTAGE_ESTIMATOR = 'trr-plus-plus';
 
 export function learnerBatch(
   facts: IterationFacts,
@@ -73,9 +80,18 @@ export function learnerBatch(
       });
     }
   }
-  const { advantages, baselines } = taskRelativeAdvantages(rows);
+  const rewarded =
+    settings.permutationSeed === null ? rows : permuteSolverRewards(rows, settings.permutationSeed);
+  const { advantages, baselines } = advantageEstimators[settings.advantage](
+    rewarded.map(({ group, subjectId, reward, completionTokens }) => ({
+      group,
+      prompt: subjectId,
+      reward,
+      tokens: completionTokens.length,
+    })),
+  );
   return {
-    samples: rows.map(({ group: _group, ...row }, i) => ({ ...row, advantage: advantages[i] ?? 0 })),
+    samples: rewarded.map(({ group: _group, ...row }, i) => ({ ...row, advantage: advantages[i] ?? 0 })),
     baselines: baselines.map(({ group, count, mean, std }) => {
       const [role, kind] = group.split('.') as ['propose' | 'solve', 'deduction' | 'abduction' | 'induction'];
       return { role, kind, count, mean, std };

@@ -69,7 +69,11 @@ function carryOut(
     case 'sample':
       return engine.sample(call.checkpoint, call.requests, { signal, onProgress });
     case 'learn':
-      return engine.learn(call.parent, call.rows, call.config, call.folder, { signal, onProgress });
+      return engine.learn(call.parent, call.rows, call.config, call.folder, {
+        signal,
+        onProgress,
+        ...(call.reference === undefined ? {} : { reference: call.reference }),
+      });
     case 'imitate':
       return engine.imitate(call.parent, incoming(id), call.config, call.folder, { signal, onProgress });
   }

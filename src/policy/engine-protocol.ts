@@ -14,6 +14,7 @@ export type EngineCall =
       readonly rows: readonly LearnRow[];
       readonly config: LearnConfig;
       readonly folder: string;
+      readonly reference?: CheckpointRef;
     }
   | {
       readonly kind: 'imitate';

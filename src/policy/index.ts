@@ -196,7 +196,14 @@ class RemoteEngine implements PolicyEngine {
 
   learn: PolicyEngine['learn'] = (parent, rows, config, folder, options = {}) =>
     this.#host.call<{ checkpoint: CheckpointRef; statistics: LearnStatistics }>(
-      { kind: 'learn', parent, rows, config, folder },
+      {
+        kind: 'learn',
+        parent,
+        rows,
+        config,
+        folder,
+        ...(options.reference === undefined ? {} : { reference: options.reference }),
+      },
       { signal: options.signal, onProgress: options.onProgress as CallOptions['onProgress'] },
     );
 

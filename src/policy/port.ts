@@ -90,6 +90,10 @@ export interface LearnConfig {
   readonly clipLow: number;
   readonly clipHigh: number;
   readonly entropyCoefficient: number;
+  /** Dual clip: with a negative advantage the loss goes no further than that of this ratio, above 1; absent is off. */
+  readonly dualClip?: number;
+  /** Factor of the divergence from a reference policy (k3 estimator), above 0; absent is off. */
+  readonly klCoefficient?: number;
   /** Optimiser steps a batch is cut into. */
   readonly minibatches: number;
   /** Rows that go through the device at once; does not change the result beyond rounding. */
@@ -111,7 +115,10 @@ export interface LearnStatistics {
   readonly clipFraction: number;
   readonly tokens: number;
   readonly rows: number;
-  readonly groups: Readonly<Record<string, { rows: number; tokens: number; entropy: number; loss: number }>>;
+  /** By group; `referenceKl`, the mean divergence from the reference policy in nats, only where there is one. */
+  readonly groups: Readonly<
+    Record<string, { rows: number; tokens: number; entropy: number; loss: number; referenceKl?: number }>
+  >;
 }
 
 export interface BackendInfo {
@@ -135,13 +142,20 @@ export interface PolicyEngine {
     requests: readonly SampleRequest[],
     options?: { readonly signal?: AbortSignal; readonly onProgress?: (tokens: number) => void },
   ): Promise<readonly Sample[]>;
-  /** One pass over `rows`: loads the parent (weights and optimiser), steps, saves the child into `folder`. */
+  /**
+   * One pass over `rows`: loads the parent (weights and optimiser), steps, saves the child into `folder`. `reference` is
+   * the policy that `klCoefficient` holds the child to; it is needed with it, and not accepted without.
+   */
   learn(
     parent: CheckpointRef,
     rows: readonly LearnRow[],
     config: LearnConfig,
     folder: string,
-    options?: { readonly signal?: AbortSignal; readonly onProgress?: (rowsDone: number) => void },
+    options?: {
+      readonly signal?: AbortSignal;
+      readonly onProgress?: (rowsDone: number) => void;
+      readonly reference?: CheckpointRef;
+    },
   ): Promise<{ readonly checkpoint: CheckpointRef; readonly statistics: LearnStatistics }>;
   /**
    * Next-token likelihood training on `batches` (the warm-up): same optimiser, loss = mean negative log-likelihood of

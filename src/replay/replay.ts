@@ -201,7 +201,7 @@ function rewards({ config, facts }: CheckInput): CheckOutcome {
 }
 
 /** From the recorded rewards, so that a wrong reward is named once, as a reward. */
-function advantages({ config, facts }: CheckInput): CheckOutcome {
+function advantages({ config, facts, iteration }: CheckInput): CheckOutcome {
   const recorded = iterationFacts(facts);
   const { samples, baselines } = learnerBatch(
     recorded,
@@ -210,7 +210,7 @@ function advantages({ config, facts }: CheckInput): CheckOutcome {
       role: reward.role,
       kind: reward.kind as TaskKind,
     })),
-    learnerBatchSettings(config),
+    learnerBatchSettings(config, iteration),
   );
   const rows = compareAll(
     factsOf(facts, 'LearnerSample').map(({ batchId: _batch, sampleId: _sample, ...value }) => ({

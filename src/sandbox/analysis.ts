@@ -55,6 +55,8 @@ const UNKNOWN: Analysis = {
   parses: false,
   error: '',
   imports: [],
+  uses: [],
+  keywords: [],
   refused: [],
   definesF: false,
   pure: false,
@@ -67,7 +69,8 @@ function read(frame: string): Analysis {
   return { ...UNKNOWN, ...(JSON.parse(frame) as Partial<Analysis>) };
 }
 
-function chunks(codes: readonly [string, string][]): readonly (readonly [string, string])[][] {
+/** Programs by key, in groups that one child takes. */
+export function chunks(codes: readonly [string, string][]): readonly (readonly [string, string])[][] {
   const out: [string, string][][] = [];
   let bytes = 0;
   for (const entry of codes) {

@@ -8,10 +8,11 @@ import { execFile } from 'node:child_process';
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findPackages, PACKAGES_FOLDER, PACKAGE_VARIABLES, type Packages } from './packages.js';
 
 export const PYTHON_VERSION = '3.11';
 export const HARNESS_FOLDER = fileURLToPath(new URL('./harness', import.meta.url));
-const HARNESS_FILES = ['supervisor.py', 'zygote.py', 'child.py', 'analysis.py'];
+const HARNESS_FILES = ['supervisor.py', 'zygote.py', 'child.py', 'analysis.py', 'syntax.py'];
 /** Where a Python 3.11 is looked for, in this order. */
 const PYTHON_CANDIDATES = ['/usr/bin/python3.11', 'python3.11', 'python3'];
 
@@ -19,6 +20,8 @@ export interface EnvironmentOptions {
   readonly python?: string;
   readonly bwrap?: string;
   readonly unsafeNoIsolation?: boolean;
+  /** Packages that programs may import beside the standard library, e.g. numpy, sympy. Default: none. */
+  readonly packages?: readonly string[];
 }
 
 export interface Environment {
@@ -28,6 +31,7 @@ export interface Environment {
   readonly prefix: string;
   /** Absolute path, or null without isolation. */
   readonly bwrap: string | null;
+  readonly packages: Packages;
 }
 
 /** What is missing and what to do about it. */
@@ -62,7 +66,14 @@ function which(command: string): string | undefined {
   return undefined;
 }
 
-async function findPython(wanted: string | undefined): Promise<{ python: string; prefix: string } | Missing> {
+interface Python {
+  readonly python: string;
+  readonly prefix: string;
+  /** As it was named: an environment of its own (venv) has packages that its base has not. */
+  readonly named: string;
+}
+
+async function findPython(wanted: string | undefined): Promise<Python | Missing> {
   const seen: string[] = [];
   for (const candidate of wanted === undefined ? PYTHON_CANDIDATES : [wanted]) {
     const file = which(candidate);
@@ -75,7 +86,7 @@ async function findPython(wanted: string | undefined): Promise<{ python: string;
     ]);
     const [version, executable, prefix] = answer.stdout.trim().split('\n');
     if (answer.code === 0 && version === PYTHON_VERSION && executable !== undefined && prefix !== undefined)
-      return { python: executable, prefix };
+      return { python: executable, prefix, named: file };
     seen.push(`${file} (${version === undefined || version === '' ? 'does not start' : version})`);
   }
   return {
@@ -95,9 +106,14 @@ export async function findEnvironment(
       missing: `Linux on x86-64 (this is ${process.platform} on ${process.arch})`,
       remedy: 'run in the container of infra/docker-compose.yml, or on a Linux x86-64 machine',
     };
-  const python = await findPython(options.python);
-  if ('ok' in python) return python;
-  if (options.unsafeNoIsolation === true) return { ok: true, environment: { ...python, bwrap: null } };
+  const interpreter = await findPython(options.python);
+  if ('ok' in interpreter) return interpreter;
+  const { named, ...python } = interpreter;
+  const found = await findPackages(ask, named, options.packages ?? []);
+  if (!found.ok) return found;
+  const { packages } = found;
+  if (options.unsafeNoIsolation === true)
+    return { ok: true, environment: { ...python, packages, bwrap: null } };
   const bwrap = which(options.bwrap ?? 'bwrap');
   if (bwrap === undefined)
     return {
@@ -105,7 +121,7 @@ export async function findEnvironment(
       missing: `bubblewrap (${options.bwrap ?? 'bwrap'} was not found)`,
       remedy: 'apt-get install bubblewrap (or the like of your distribution), or name it with --bwrap',
     };
-  const environment: Environment = { ...python, bwrap };
+  const environment: Environment = { ...python, packages, bwrap };
   const [command, args] = sandboxCommand(environment, { seed: 0, script: ['-c', 'print(7)'] });
   const probe = await ask(command, args);
   if (probe.code === 0 && probe.stdout.trim() === '7') return { ok: true, environment };
@@ -134,7 +150,7 @@ export function sandboxCommand(
   if (environment.bwrap === null)
     return [
       '/usr/bin/env',
-      ['-i', ...variables(seed).map(([k, v]) => `${k}=${v}`), ...python,
+      ['-i', ...variables(seed, environment).map(([k, v]) => `${k}=${v}`), ...python,
         ...(script ?? [path.join(HARNESS_FOLDER, 'supervisor.py')])],
     ]; // prettier-ignore
   const args = ['--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts'];
@@ -147,7 +163,7 @@ export function sandboxCommand(
     'ALL',
   );
   args.push('--uid', '65534', '--gid', '65534', '--hostname', `sandbox-${seed}`, '--clearenv');
-  for (const [name, value] of variables(seed)) args.push('--setenv', name, value);
+  for (const [name, value] of variables(seed, environment)) args.push('--setenv', name, value);
   // Libraries and the interpreter, not the rest of /usr: programs can read what they see.
   for (const folder of ['/usr/lib', '/usr/lib64', '/lib', '/lib64']) args.push(...libraryFolder(folder));
   if (environment.prefix !== '/usr') args.push('--ro-bind', environment.prefix, environment.prefix);
@@ -156,12 +172,18 @@ export function sandboxCommand(
   args.push('--dir', '/dev', '--dev-bind', '/dev/null', '/dev/null', '--dir', '/tmp');
   for (const file of HARNESS_FILES)
     args.push('--ro-bind', path.join(HARNESS_FOLDER, file), `/sandbox/${file}`);
+  for (const { name, path: host } of environment.packages.entries)
+    args.push('--ro-bind', host, `${PACKAGES_FOLDER}/${name}`);
   args.push('--remount-ro', '/', '--chdir', '/');
   return [environment.bwrap, [...args, '--', ...python, ...(script ?? ['/sandbox/supervisor.py'])]];
 }
 
-function variables(seed: number): readonly (readonly [string, string])[] {
+function variables(seed: number, { packages, bwrap }: Environment): readonly (readonly [string, string])[] {
+  const folders = bwrap === null ? packages.roots : [PACKAGES_FOLDER];
   return [
+    ...(packages.entries.length === 0
+      ? []
+      : [...PACKAGE_VARIABLES, ['PYTHONPATH', folders.join(':')] as const]),
     ['LC_ALL', 'C.UTF-8'],
     ['PYTHONUTF8', '1'],
     ['PYTHONHASHSEED', String(seed)],

@@ -5,11 +5,13 @@ import { Executor } from './executor.js';
 import { IsolatedInterpreter } from './isolated.js';
 import { resolveLimits } from './limits.js';
 import { Pool } from './pool.js';
+import { Parser } from './syntax.js';
 import type { Interpreter, Limits, Sandbox } from './port.js';
 
 export type * from './port.js';
 export * from './judge.js';
 export * from './validate.js';
+export * from './policy.js';
 export { DEFAULT_LIMITS } from './limits.js';
 export { equalLiterals, isLiteralArguments, literalKey, parseLiteral } from './values.js';
 
@@ -60,6 +62,7 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Local
   }
   const interpreter: Interpreter = { ...facts, isolation: environment.bwrap === null ? 'none' : 'isolated' };
   const analyser = new Analyser((job) => pool.submit(job, 0));
+  const parser = new Parser((job) => pool.submit(job, 0));
   const executor = new Executor(pool, analyser, limits);
   return {
     interpreter,
@@ -70,6 +73,8 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Local
     },
     runMany: (requests) => executor.runMany(requests),
     analyse: (codes) => analyser.analyse(codes),
+    trees: (codes) => parser.trees(codes),
+    rewrite: (codes) => parser.rewrite(codes),
     processIds: () => pool.processIds(),
     get restarts() {
       return pool.restarts;

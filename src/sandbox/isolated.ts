@@ -10,7 +10,7 @@ import type { Limits } from './port.js';
 
 /** One fork of the zygote. */
 export interface Job extends Limits {
-  readonly mode: 'run' | 'analyse';
+  readonly mode: 'run' | 'analyse' | 'tree' | 'texts';
   readonly programs: readonly { readonly code: string; readonly inputs: readonly string[] }[];
 }
 
@@ -91,7 +91,7 @@ export class IsolatedInterpreter {
 
   /** Runs one job. Rejects with InterpreterLost where the interpreter ended before answering. */
   run(job: Job): Promise<Reply> {
-    const inputs = job.mode === 'analyse' ? 1 : job.programs.reduce((sum, p) => sum + p.inputs.length, 0);
+    const inputs = job.mode !== 'run' ? 1 : job.programs.reduce((sum, p) => sum + p.inputs.length, 0);
     const patience = (job.cpuMs * 4 + 2000) * (job.programs.length === 1 ? Math.max(1, inputs) : 1) + 10_000;
     const answer = this.expect(patience);
     this.send({ n: this.next - 1, ...job });

@@ -63,7 +63,8 @@ export function judgeJsonl(
   });
 }
 
-async function stream<T>(
+/** Reads objects with an id, answers them in order, in groups. Resolves to the number of malformed lines. */
+export async function stream<T>(
   input: Readable,
   output: Writable,
   errors: Writable,

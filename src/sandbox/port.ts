@@ -4,6 +4,7 @@
  * A program never sees an expected value and never gives a verdict. What it computed comes back as the text of
  * a Python literal; trusted code outside (values.ts) parses and compares it.
  */
+import type { SyntaxNode } from '../reward/intrinsic/syntax-tree.js';
 
 export interface Limits {
   /** CPU milliseconds one program may use for one input, read from the child's own CPU clock. */
@@ -74,6 +75,10 @@ export interface Analysis {
   readonly error: string;
   /** Dotted names: `math`, `os.path`; for `from os import path` too. */
   readonly imports: readonly string[];
+  /** Members of imported modules that are reached by dots, under the modules' own names: `os.path.join`. */
+  readonly uses: readonly string[];
+  /** Keywords of Python whose statement or expression occurs: `raise`, `try`, `lambda`. */
+  readonly keywords: readonly string[];
   /** Names used that a task may not use: `__import__`, `open`, `input`, `breakpoint`. */
   readonly refused: readonly string[];
   readonly definesF: boolean;
@@ -87,6 +92,20 @@ export interface Analysis {
   readonly why: string;
 }
 
+export type ParseResult =
+  | { readonly ok: true; readonly tree: SyntaxNode }
+  | { readonly ok: false; /** What the parser said. */ readonly error: string };
+
+/** A program rewritten from its syntax tree (as Python 3.10 writes source), blank lines dropped. */
+export type RewriteResult =
+  | {
+      readonly ok: true;
+      /** Without comments and docstrings. */ readonly noComments: string;
+      /** Top-level imports, functions and classes alone. */ readonly defsOnly: string;
+      /** Every import statement, outer ones first. */ readonly imports: readonly string[];
+    }
+  | { readonly ok: false; readonly error: string };
+
 export interface Sandbox {
   readonly interpreter: Interpreter;
   run(request: ExecutionRequest): Promise<ExecutionResult>;
@@ -94,5 +113,9 @@ export interface Sandbox {
   runMany(requests: readonly ExecutionRequest[]): Promise<readonly ExecutionResult[]>;
   /** Static facts about programs, in order; nothing of them is run. */
   analyse(codes: readonly string[]): Promise<readonly Analysis[]>;
+  /** Syntax trees of programs, in order; nothing of them is run. */
+  trees(codes: readonly string[]): Promise<readonly ParseResult[]>;
+  /** Programs rewritten without what is not code, in order; nothing of them is run. */
+  rewrite(codes: readonly string[]): Promise<readonly RewriteResult[]>;
   close(): Promise<void>;
 }

@@ -3,13 +3,16 @@
  * literal value everywhere? Program integrity, safety (banned modules) and determinism.
  *
  * Deviations from the published code: determinism is agreement of two sandboxes of different hash seed, host name,
- * environment and time (three where the program sees a hash order), not of two calls in one process; the banned list
- * looks at every dotted part of an import; any exception, None (by default), NaN or non-literal result is refused.
+ * environment and time (three where the program sees a hash order), not of two calls in one process; what is banned is
+ * found in Python's tree (policy.ts); any exception, None (by default), NaN or non-literal result is refused.
  */
 import { MAX_CODE_BYTES, MAX_INPUT_BYTES } from './limits.js';
 import type { Execution } from './judge.js';
+import { checkPolicy, policyOf, refuseByPolicy, type PolicyName, type StaticPolicy } from './policy.js';
 import type { Analysis, ExecutionRequest, ExecutionResult, Limits, Outcome, Sandbox } from './port.js';
 import { isLiteralArguments } from './values.js';
+
+export { BANNED_IMPORTS } from './policy.js';
 
 export interface ProposalItem {
   readonly id: string;
@@ -25,6 +28,7 @@ export const PROPOSAL_REASONS = [
   'no-function',
   'banned-import',
   'banned-name',
+  'banned-keyword',
   'no-input',
   'input-too-long',
   'not-literal-input',
@@ -50,34 +54,34 @@ export type ProposalResult =
     }
   | { readonly id: string; readonly ok: false; readonly reason: ProposalReason; readonly detail: string };
 
-/** Modules that only bring input, output or chance. The first part of an import, or any part, equals one of these. */
-export const BANNED_IMPORTS: readonly string[] = (
-  'asyncio atexit bcrypt builtins calendar concurrent ctypes datetime faulthandler fcntl gc getpass glob hashlib hmac ' +
-  'http importlib inspect io logging mmap multiprocessing os pathlib pebble pickle platform pty random resource ' +
-  'secrets select shelve shutil signal site socket sqlite3 ssl subprocess sys tempfile threading time timeit traceback ' +
-  'tracemalloc urllib uuid weakref _thread'
-).split(' ');
-
 export interface ValidateOptions {
   /** Accepts None as a task's output. Default false. */
   readonly allowNone?: boolean;
+  /** What the text alone may not have; default `strict`. */
+  readonly policy?: PolicyName;
+  /** In place of the policy's. */
   readonly bannedImports?: readonly string[];
+  /** Keywords of Python, e.g. `raise`; in place of the policy's. */
+  readonly bannedKeywords?: readonly string[];
   readonly limits?: Partial<Limits>;
 }
 
-/** Validates proposals: results in order, and the executions that were run (equal proposals share one). */
+/**
+ * Validates proposals: results in order, and the executions that were run (equal proposals share one). Throws RangeError
+ * for a policy that is none.
+ */
 export async function validateProposals(
   sandbox: Sandbox,
   items: readonly ProposalItem[],
   options: ValidateOptions = {},
 ): Promise<{ readonly results: readonly ProposalResult[]; readonly executions: readonly Execution[] }> {
-  const banned = new Set(options.bannedImports ?? BANNED_IMPORTS);
+  const policy = chosenPolicy(options);
   const open = items.filter((item) => refuseText(item) === undefined);
   const analyses = await sandbox.analyse(open.map(({ code }) => code));
   const analysisOf = new Map(open.map((item, i) => [item, analyses[i] as Analysis]));
   const refusals = items.map((item) => {
     const analysis = analysisOf.get(item);
-    return analysis === undefined ? refuseText(item) : refuseProgram(analysis, banned);
+    return analysis === undefined ? refuseText(item) : refuseProgram(analysis, policy);
   });
   const requests = new Map<string, ExecutionRequest>();
   const keyOf = ({ code, inputs }: ProposalItem): string => JSON.stringify([code, inputs]);
@@ -108,6 +112,17 @@ export async function validateProposals(
   return { results, executions: list.map((request, i) => ({ request, result: ran[i] as ExecutionResult })) };
 }
 
+function chosenPolicy({ policy = 'strict', bannedImports, bannedKeywords }: ValidateOptions): StaticPolicy {
+  const named = policyOf(policy);
+  const chosen = {
+    ...named,
+    bannedImports: bannedImports ?? named.bannedImports,
+    bannedKeywords: bannedKeywords ?? named.bannedKeywords,
+  };
+  checkPolicy(chosen);
+  return chosen;
+}
+
 interface Refusal {
   readonly reason: ProposalReason;
   readonly detail: string;
@@ -133,12 +148,10 @@ function refuseText({ code, inputs }: ProposalItem): Refusal | undefined {
 }
 
 /** What Python's tree of the program says. */
-function refuseProgram(analysis: Analysis, banned: ReadonlySet<string>): Refusal | undefined {
+function refuseProgram(analysis: Analysis, policy: StaticPolicy): Refusal | undefined {
   if (!analysis.parses) return { reason: 'unparsable', detail: analysis.error };
-  const bannedImport = analysis.imports.find((name) => name.split('.').some((part) => banned.has(part)));
-  if (bannedImport !== undefined) return { reason: 'banned-import', detail: bannedImport };
-  const [name] = analysis.refused;
-  if (name !== undefined) return { reason: 'banned-name', detail: name };
+  const refused = refuseByPolicy(analysis, policy);
+  if (refused !== undefined) return refused;
   if (!analysis.definesF) return { reason: 'no-function', detail: 'the program does not define f' };
   return undefined;
 }

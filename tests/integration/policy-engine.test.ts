@@ -8,6 +8,7 @@ import { GradientProgram, UpdateProgram } from '../../src/policy/engine/learner-
 import { microbatchTensors } from '../../src/policy/engine/microbatch.js';
 import { Native } from '../../src/policy/engine/native.js';
 import { parameterShapes } from '../../src/policy/engine/parameters.js';
+import { ScoreProgram } from '../../src/policy/engine/score-graph.js';
 import { TensorflowEngine } from '../../src/policy/engine/tensorflow-engine.js';
 import { uniform } from '../../src/policy/engine/uniforms.js';
 import type {
@@ -224,72 +225,142 @@ async function learnRows(count: number, seed: number): Promise<LearnRow[]> {
 }
 
 /** The loss as the docstring of learner-graph.ts states it, from the second implementation. */
-function referenceLoss(model: Weights, rows: readonly LearnRow[], c: LearnConfig): number {
+function referenceLoss(
+  model: Weights,
+  rows: readonly LearnRow[],
+  c: LearnConfig,
+  held: Weights = model,
+): number {
   const tokens = rows.reduce((sum, row) => sum + row.completion.length, 0);
   return rows.reduce((loss, row) => {
     const w = c.aggregation === 'token' ? 1 / tokens : 1 / (rows.length * row.completion.length);
+    const heldSteps = held === model ? [] : referenceSteps(spec, held, row);
     return referenceSteps(spec, model, row).reduce((sum, { logProbs, token }, i) => {
       const ratio = Math.exp((logProbs[token] ?? 0) - (row.logProbs[i] ?? 0));
       const clipped = Math.min(Math.max(ratio, 1 - c.clipLow), 1 + c.clipHigh);
       const entropy = -logProbs.reduce((h, logP) => (logP === -Infinity ? h : h + Math.exp(logP) * logP), 0);
-      return (
-        sum +
-        w * (Math.max(-row.advantage * ratio, -row.advantage * clipped) - c.entropyCoefficient * entropy)
-      );
+      const worst = Math.max(-row.advantage * ratio, -row.advantage * clipped);
+      const policy =
+        c.dualClip !== undefined && row.advantage < 0 ? Math.min(worst, -row.advantage * c.dualClip) : worst;
+      const d = heldSteps.length === 0 ? 0 : (heldSteps[i]?.logProbs[token] ?? 0) - (logProbs[token] ?? 0);
+      const divergence = (c.klCoefficient ?? 0) * (Math.exp(d) - d - 1);
+      return sum + w * (policy - c.entropyCoefficient * entropy + divergence);
     }, loss);
   }, 0);
 }
 
 describe('learning against finite differences and a second optimiser', () => {
-  it.each(['token', 'sequence'] as const)(
-    'gradients of the clipped loss, %s aggregation',
-    async (aggregation) => {
-      const c = { ...config, aggregation };
-      const rows = (await learnRows(5, 3)).slice(0, 6);
-      const native = new Native();
-      const program = new GradientProgram(native, spec);
-      const names = parameterShapes(spec);
-      const parameters = names.map(({ name, shape }) =>
-        native.create(Float32Array.from((weights.get(name) as Matrix).data), shape),
-      );
-      const zeros = names.map(({ shape }) =>
-        native.create(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape),
-      );
-      const settings = native.create(Float32Array.of(c.clipLow, c.clipHigh, c.entropyCoefficient, 1), [4]);
-      const tokens = rows.reduce((sum, row) => sum + row.completion.length, 0);
-      const w = rows.map((row) =>
-        aggregation === 'token' ? 1 / tokens : 1 / (rows.length * row.completion.length),
-      );
-      const { gradients, sums } = program.run(
-        native,
-        parameters,
-        zeros,
-        microbatchTensors(native, spec, rows, w, settings),
-      );
-      expect(sums.clipped).toBeGreaterThan(0);
-      expect(sums.loss).toBeCloseTo(referenceLoss(weights, rows, c), 5);
+  it.each([
+    ['plain', 'token', {}],
+    ['plain', 'sequence', {}],
+    ['dual clip', 'token', { dualClip: 1.1 }],
+    ['held to a reference policy', 'token', { klCoefficient: 0.7 }],
+    ['both', 'sequence', { dualClip: 1.1, klCoefficient: 0.7 }],
+  ] as const)('gradients of the clipped loss, %s, %s aggregation', async (_name, aggregation, additions) => {
+    const c: LearnConfig = { ...config, aggregation, ...additions };
+    const rows = (await learnRows(5, 3)).slice(0, 6);
+    const native = new Native();
+    const { dualClip, klCoefficient } = c;
+    const held = klCoefficient === undefined ? undefined : (await loadCheckpoint(fresh)).weights;
+    const variant = { dualClip: dualClip !== undefined, reference: held !== undefined };
+    const program = new GradientProgram(native, spec, variant);
+    const lossOf = (model: Weights): number => referenceLoss(model, rows, c, held);
+    const names = parameterShapes(spec);
+    const parameters = names.map(({ name, shape }) =>
+      native.create(Float32Array.from((weights.get(name) as Matrix).data), shape),
+    );
+    const zeros = names.map(({ shape }) =>
+      native.create(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape),
+    );
+    const added = variant.dualClip || variant.reference ? [dualClip ?? 0, klCoefficient ?? 0] : [];
+    const settings = native.create(
+      Float32Array.of(c.clipLow, c.clipHigh, c.entropyCoefficient, 1, ...added),
+      [4 + added.length],
+    );
+    const tokens = rows.reduce((sum, row) => sum + row.completion.length, 0);
+    const w = rows.map((row) =>
+      aggregation === 'token' ? 1 / tokens : 1 / (rows.length * row.completion.length),
+    );
+    const batch = microbatchTensors(native, spec, rows, w, settings);
+    const score = new ScoreProgram(native, spec);
+    const heldParameters = names.map(({ name, shape }) =>
+      native.create(Float32Array.from(((held ?? weights).get(name) as Matrix).data), shape),
+    );
+    const referenceLogProbs = score.run(heldParameters, batch);
+    const { gradients, sums } = program.run(
+      native,
+      parameters,
+      zeros,
+      held === undefined ? batch : { ...batch, referenceLogProbs },
+    );
+    expect(sums.clipped).toBeGreaterThan(0);
+    expect(sums.loss).toBeCloseTo(lossOf(weights), 5);
+    const plainLoss = referenceLoss(weights, rows, { ...config, aggregation });
+    // Each addition tells on these rows.
+    if (added.length > 0) expect(Math.abs(sums.loss - plainLoss)).toBeGreaterThan(1e-3);
+    const scores = native.read(referenceLogProbs);
+    rows
+      .flatMap((row) => referenceSteps(spec, held ?? weights, row))
+      .forEach(({ logProbs, token }, i) => expect(scores[i]).toBeCloseTo(logProbs[token] ?? Number.NaN, 4));
 
-      const random = new Random(17);
-      names.forEach(({ name }, i) => {
-        const gradient = native.read(gradients[i] as { id: number; shape: number[] }) as Float32Array;
-        const scale = Math.sqrt(gradient.reduce((sum, v) => sum + v * v, 0) / gradient.length);
-        for (let k = 0; k < 3; k++) {
-          const at = random.below(gradient.length);
-          const moved = (step: number): Weights => {
-            const data = Float64Array.from((weights.get(name) as Matrix).data);
-            data[at]! += step;
-            return new Map([...weights, [name, { shape: (weights.get(name) as Matrix).shape, data }]]);
-          };
-          const h = 1e-5;
-          const difference = (referenceLoss(moved(h), rows, c) - referenceLoss(moved(-h), rows, c)) / (2 * h);
-          expect(Math.abs(difference - (gradient[at] ?? Number.NaN)), `${name}[${at}]`).toBeLessThan(
-            2e-3 * Math.abs(difference) + 1e-3 * scale + 1e-7,
-          );
-        }
-      });
-      program.dispose();
-    },
-  );
+    const random = new Random(17);
+    names.forEach(({ name }, i) => {
+      const gradient = native.read(gradients[i] as { id: number; shape: number[] }) as Float32Array;
+      const scale = Math.sqrt(gradient.reduce((sum, v) => sum + v * v, 0) / gradient.length);
+      for (let k = 0; k < 3; k++) {
+        const at = random.below(gradient.length);
+        const moved = (step: number): Weights => {
+          const data = Float64Array.from((weights.get(name) as Matrix).data);
+          data[at]! += step;
+          return new Map([...weights, [name, { shape: (weights.get(name) as Matrix).shape, data }]]);
+        };
+        const h = 1e-5;
+        const difference = (lossOf(moved(h)) - lossOf(moved(-h))) / (2 * h);
+        expect(Math.abs(difference - (gradient[at] ?? Number.NaN)), `${name}[${at}]`).toBeLessThan(
+          2e-3 * Math.abs(difference) + 1e-3 * scale + 1e-7,
+        );
+      }
+    });
+    program.dispose();
+    score.dispose();
+  });
+
+  it('holds the policy to the reference, and says how far it went', async () => {
+    const rows = await learnRows(12, 11);
+    const c = { ...config, minibatches: 1 };
+    const held = { ...c, klCoefficient: 0.5 };
+    const at = (name: string): string => path.join(folder, name);
+    const plain = await engine.learn(taught, rows, c, at('not-held'));
+    const result = await engine.learn(taught, rows, held, at('held'), { reference: fresh });
+    const away = referenceLoss(weights, rows, held, (await loadCheckpoint(fresh)).weights);
+    expect(result.statistics.loss).toBeCloseTo(away, 4);
+    const { groups, tokens } = result.statistics;
+    const divergence =
+      Object.values(groups).reduce((sum, g) => sum + (g.referenceKl ?? 0) * g.tokens, 0) / tokens;
+    expect(0.5 * divergence).toBeCloseTo(result.statistics.loss - plain.statistics.loss, 4);
+    expect(Object.values(plain.statistics.groups).every((g) => g.referenceKl === undefined)).toBe(true);
+    // The policy that is its own reference has nothing to go back to: the same step but for rounding.
+    const self = await engine.learn(taught, rows, held, at('held-to-itself'), { reference: taught });
+    expect(self.statistics.gradNorm).toBeCloseTo(plain.statistics.gradNorm, 4);
+    expect(self.checkpoint.digest).not.toBe(plain.checkpoint.digest);
+    // A call that was interrupted and made again, and one with another reference.
+    const again = await engine.learn(taught, rows, held, at('held'), { reference: fresh });
+    expect(again.checkpoint).toEqual(result.checkpoint);
+  });
+
+  it('refuses a divergence without a reference, and a reference without one', async () => {
+    const rows = await learnRows(3, 12);
+    const at = path.join(folder, 'refused');
+    await expect(engine.learn(taught, rows, { ...config, klCoefficient: 0.5 }, at)).rejects.toThrow(
+      /klCoefficient is 0\.5 and reference is missing/,
+    );
+    await expect(engine.learn(taught, rows, config, at, { reference: fresh })).rejects.toThrow(
+      /reference is checkpoint 0 without klCoefficient/,
+    );
+    await expect(engine.learn(taught, rows, { ...config, dualClip: 0.9 }, at)).rejects.toThrow(
+      /dualClip is 0\.9; accepted are numbers above 1/,
+    );
+  });
 
   it('AdamW as PyTorch states it, after clipping by global norm', () => {
     const native = new Native();

@@ -5,9 +5,12 @@ import type { EventLog } from '../../pipelines/event-log.js';
 import { createEventLog } from '../../pipelines/kafka-event-log.js';
 import { eventTopics } from '../../pipelines/topics.js';
 import type { AzrEvent, EventDataByType, EventType } from '../../schemas/generated/events.js';
+import { referenceCheckpoint } from '../../src/activities/reference-checkpoint.js';
 import { resolveRunConfig } from '../../src/config/presets.js';
+import { ADVANTAGES } from '../../src/learner/advantages/names.js';
 import { replay, type ReplayOptions, type ReplayReport } from '../../src/replay/replay.js';
 import { createSandbox, type LocalSandbox } from '../../src/sandbox/index.js';
+import { event } from '../support/events.js';
 import { startKafka, type TestKafka } from '../support/kafka.js';
 import { iterationEvents, runStarted } from '../support/synthetic-run.js';
 
@@ -31,9 +34,9 @@ afterAll(async () => {
 type Change = (event: AzrEvent) => AzrEvent;
 
 /** Writes a run of two iterations, each event through `change`; the log as the steps would write it. */
-async function record(change: Change = (event) => event): Promise<string> {
+async function record(change: Change = (event) => event, overrides: readonly string[] = []): Promise<string> {
   const runId = `run-${randomUUID()}`;
-  const config = await resolveRunConfig('tiny');
+  const config = await resolveRunConfig('tiny', overrides);
   await log.append([runStarted(runId, config)], await log.watermarks(eventTopics()));
   for (const iteration of [1, 2]) {
     const since = await log.watermarks(eventTopics());
@@ -77,6 +80,46 @@ describe('replay', () => {
     );
     // 4 executions; 5 groups; 3 estimates + 5 proposals + 5 groups; 5 + 16 rows + the batch itself.
     expect(checked).toEqual({ executions: 4, verdicts: 5, rewards: 13, advantages: 22 });
+  });
+
+  it.each(ADVANTAGES)('of a run with advantages by %s holds', async (advantage) => {
+    const report = await replayed(await record(undefined, [`learner.advantage=${advantage}`]), {
+      checks: ['advantages'],
+    });
+    expect(report.differences).toEqual([]);
+  });
+
+  it('of a run with permuted solver rewards holds; not where a row kept its true reward', async () => {
+    const permuted = ['control.permuteSolverRewards=true'];
+    const rewards = new Map<string, number>();
+    const moved: string[] = [];
+    const run = await record((event) => {
+      const { iteration } = event.envelope;
+      if (event.type === 'RewardAssigned')
+        for (const { sample, reward } of event.data.attempts)
+          rewards.set(`${iteration} ${event.data.subjectId} ${sample}`, reward);
+      if (event.type === 'LearnerSample') {
+        const { role, subjectId, sample, reward } = event.data;
+        if (reward !== rewards.get(`${iteration} ${subjectId} ${sample}`)) moved.push(`${iteration} ${role}`);
+      }
+      return event;
+    }, permuted);
+    // What was moved are solver rewards, otherwise in each iteration; what was assigned is recomputed as it is.
+    expect(new Set(moved)).toEqual(new Set(['1 solve', '2 solve']));
+    expect((await replayed(run)).differences).toEqual([]);
+
+    const other = await record(
+      changing(
+        'LearnerSample',
+        2,
+        ({ role, subjectId, sample }) =>
+          role === 'solve' && subjectId.endsWith('/2/group/learnability/deduction/0') && sample === 0,
+        (data) => ({ ...data, reward: data.reward + 1 }),
+      ),
+      permuted,
+    );
+    const { differences } = await replayed(other, { checks: ['rewards', 'advantages'] });
+    expect(differences.map(({ check, field }) => [check, field])).toEqual([['advantages', 'reward']]);
   });
 
   it('names a changed reward exactly: its event, its field, both values', async () => {
@@ -263,5 +306,32 @@ describe('replay', () => {
     const report = await replayed(run, { checks: ['rewards'] });
     expect(report.differences).toEqual([]);
     expect(report.counts.map(({ checked }) => checked)).toEqual([13, 13]);
+  });
+});
+
+describe('the reference policy', () => {
+  it('is version 0 of the run, or of the run that it was forked from', async () => {
+    const config = await resolveRunConfig('tiny');
+    const [parent, child] = [`parent-${randomUUID()}`, `child-${randomUUID()}`];
+    const since = await log.watermarks(eventTopics());
+    const saved = (version: number): AzrEvent =>
+      event('CheckpointSaved', { runId: parent, iteration: version }, [version], {
+        version,
+        folder: `checkpoints/${parent}/v${version}`,
+        digest: `digest ${version}`,
+        parentDigest: null,
+        bytes: 1,
+        warmUp: version === 0,
+      });
+    await log.append([runStarted(parent, config), saved(0)], since);
+    await log.append([saved(1)], since);
+    const started = runStarted(child, config);
+    if (started.type !== 'RunStarted') throw new Error('RunStarted is no RunStarted');
+    await log.append([{ ...started, data: { ...started.data, parentRunId: parent } }], since);
+
+    const expected = { version: 0, folder: `/data/checkpoints/${parent}/v0`, digest: 'digest 0' };
+    expect(await referenceCheckpoint(log, parent, '/data')).toEqual(expected);
+    expect(await referenceCheckpoint(log, child, '/data')).toEqual(expected);
+    await expect(referenceCheckpoint(log, 'nobody', '/data')).rejects.toThrow(/version 0 of run nobody/);
   });
 });

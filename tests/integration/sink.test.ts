@@ -98,7 +98,7 @@ async function digests(of: ServiceAddresses): Promise<Record<string, string>> {
     for (const type of EVENT_TYPES) {
       const table = snakeCase(type);
       const [row] = await rows<{ n: string; digest: string }>(
-        `SELECT toString(count()) AS n, toString(sum(cityHash64(*))) AS digest FROM ${table} FINAL`,
+        `SELECT toString(count()) AS n, toString(sum(sipHash64(tuple(*)))) AS digest FROM ${table} FINAL`,
         on,
       );
       found[table] = `${row?.n} ${row?.digest}`;

@@ -1,5 +1,8 @@
-/** The tables of a migration file: names, columns, types and sorting keys, read off its DDL. */
-import { readFileSync } from 'node:fs';
+/**
+ * The tables of a migration file: names, columns, types and sorting keys, read off its DDL, with the columns that later
+ * migrations add.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { repositoryRoot } from '../../src/config/paths.js';
 
@@ -27,7 +30,23 @@ export function tablesOf(migration: string): Map<string, Table> {
     if (orderBy === undefined) throw new Error(`${migration}: table ${name} has no ORDER BY (...)`);
     tables.set(name, { name, columns: body.split('\n').map(columnOf), orderBy });
   }
+  for (const [, name = '', line = '', before = ''] of laterStatements(migration)) {
+    const table = tables.get(name);
+    const at = table?.columns.findIndex((column) => column.name === before) ?? -1;
+    if (table === undefined || at < 0) throw new Error(`table ${name} has no column ${before}`);
+    tables.set(name, { ...table, columns: table.columns.toSpliced(at + 1, 0, columnOf(line)) });
+  }
   return tables;
+}
+
+/** `ALTER TABLE name ADD COLUMN IF NOT EXISTS line AFTER before;` of the migrations after this one. */
+function laterStatements(migration: string): RegExpMatchArray[] {
+  const folder = path.join(repositoryRoot(), 'infra', 'clickhouse', 'migrations');
+  const add = /^ALTER TABLE (\w+) ADD COLUMN IF NOT EXISTS (.*) AFTER (\w+);$/gm;
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.sql') && file > migration)
+    .sort()
+    .flatMap((file) => [...readFileSync(path.join(folder, file), 'utf8').matchAll(add)]);
 }
 
 function columnOf(line: string): Column {

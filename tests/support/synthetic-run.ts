@@ -36,6 +36,7 @@ export function runStarted(runId: string, { preset, config, json, hash }: Resolv
       policyBackend: 'none',
       policyLibrary: 'none',
       initialCheckpointDigest: null,
+      originJson: JSON.stringify({ preset }),
     },
     { policyVersion: null },
   );
@@ -238,7 +239,7 @@ export function iterationEvents(
 
   const facts = { proposals, accepted, rejected, solutions, verdicts };
   const { learnability, rewards } = iterationRewards(facts, config.reward);
-  const { samples, baselines } = learnerBatch(facts, rewards, learnerBatchSettings(config));
+  const { samples, baselines } = learnerBatch(facts, rewards, learnerBatchSettings(config, iteration));
   const batchId = id('batch');
   const [parentDigest, digest] = [`digest-${iteration - 1}`, `digest-${iteration}`];
   return [
@@ -258,7 +259,7 @@ export function iterationEvents(
     event('LearnerBatchPrepared', place, [batchId], {
       batchId,
       rows: samples.length,
-      advantageEstimator: 'trr-plus-plus',
+      advantageEstimator: config.learner.advantage,
       baselines,
     }),
     ...samples.map((row) =>

@@ -25,6 +25,20 @@ export function checkLearnConfig(config: LearnConfig): void {
     Number.isFinite(config.entropyCoefficient),
     'finite numbers',
   );
+  if (config.dualClip !== undefined)
+    check(
+      'dualClip',
+      config.dualClip,
+      Number.isFinite(config.dualClip) && config.dualClip > 1,
+      'numbers above 1',
+    );
+  if (config.klCoefficient !== undefined)
+    check(
+      'klCoefficient',
+      config.klCoefficient,
+      Number.isFinite(config.klCoefficient) && config.klCoefficient > 0,
+      'numbers above 0',
+    );
   count('minibatches', config.minibatches);
   count('microbatchRows', config.microbatchRows);
   check('shuffleSeed', config.shuffleSeed, Number.isSafeInteger(config.shuffleSeed), 'safe integers');

@@ -11,6 +11,16 @@
  *   d/dlogits_i = g_i (onehot_i - p_i) + c w_i p_i (log p_i + H_i),   g_i = -w_i A r_i, or 0 where the clipped term is taken
  *
  * Likelihood rows (the warm-up) are the same with r = 1 and A = 1.
+ *
+ * Two additions, each a graph of its own that is built only where it is asked for:
+ *
+ *   dual clip (Ye et al. 2020, arXiv 1912.09729, equation 5): where A < 0 the loss is at most -A c, c > 1, so that one
+ *   token whose ratio ran away cannot carry the step; its g_i is 0 beyond.
+ *
+ *   divergence from a reference policy q (Schulman 2020, the estimator k3; in GRPO's loss, arXiv 2402.03300, equation 4):
+ *   + k sum_i w_i (exp(d_i) - d_i - 1), d_i = log q_i - log p_i, which adds k w_i (1 - exp(d_i)) to g_i.
+ *
+ * Deviation from the published trainer: neither d nor the estimate is clamped; a step that overflows is refused.
  */
 import type { ModelSpec } from '../port.js';
 import { Tape } from './differentiable.js';
@@ -32,7 +42,17 @@ export interface MicrobatchSums {
   readonly entropy: Float32Array;
   readonly tokenLoss: Float32Array;
   readonly logProbs: Float32Array;
+  /** [n]: k3 estimates; absent without a reference policy. */
+  readonly referenceKl?: Float32Array;
 }
+
+/** Which additions the loss has: each set has a graph of its own. */
+export interface LossVariant {
+  readonly dualClip: boolean;
+  readonly reference: boolean;
+}
+
+export const PLAIN_LOSS: LossVariant = { dualClip: false, reference: false };
 
 export interface MicrobatchTensors {
   /** [b, s]: rows without their last token, which is a target only */
@@ -47,14 +67,21 @@ export interface MicrobatchTensors {
   readonly oldLogProbs: NativeTensor;
   readonly advantages: NativeTensor;
   readonly weights: NativeTensor;
-  /** [4]: clip low, clip high, entropy coefficient, 1 for ratios or 0 for likelihood */
+  /**
+   * [4]: clip low, clip high, entropy coefficient, 1 for ratios or 0 for likelihood; [6] where the loss has additions:
+   * dual clip and the reference's coefficient too
+   */
   readonly settings: NativeTensor;
+  /** [n]: log-probabilities under the reference policy; needed by the variant that has one. */
+  readonly referenceLogProbs?: NativeTensor;
 }
 
 export class GradientProgram {
   readonly #program: Program;
+  readonly #variant: LossVariant;
 
-  constructor(native: Native, spec: ModelSpec) {
+  constructor(native: Native, spec: ModelSpec, variant: LossVariant = PLAIN_LOSS) {
+    this.#variant = variant;
     const graph = new Graph();
     const o = new Operations(graph);
     const tape = new Tape(o);
@@ -93,8 +120,18 @@ export class GradientProgram {
     const clipped = o.mul(advantages, clippedRatio);
     // max(-plain, -clipped): the clipped term is taken where it is the larger loss.
     const takesClipped = o.and(o.less(clipped, plain), o.greater(useRatio, graph.scalar(0.5)));
-    const tokenLoss = o.sub(zero, o.select(takesClipped, clipped, plain));
-    const g = o.mul(weights, o.select(takesClipped, zero, o.sub(zero, plain)));
+    let surrogate = o.select(takesClipped, clipped, plain);
+    let isFlat = takesClipped;
+    if (variant.dualClip) {
+      const bound = o.mul(advantages, o.entry(settings, 4));
+      const beyond = o.and(o.less(advantages, zero), o.less(surrogate, bound));
+      surrogate = o.select(beyond, bound, surrogate);
+      isFlat = o.or(takesClipped, beyond);
+    }
+    const tokenLoss = o.sub(zero, surrogate);
+    let g = o.mul(weights, o.select(isFlat, zero, o.sub(zero, plain)));
+    const held = variant.reference ? this.#heldToReference(o, chosen, weights, settings) : undefined;
+    if (held !== undefined) g = o.add(g, held.g);
     const g1 = o.reshape(g, [-1, 1]);
     const w1 = o.reshape(o.mul(weights, coefficient), [-1, 1]);
     const h1 = o.reshape(entropy, [-1, 1]);
@@ -105,10 +142,11 @@ export class GradientProgram {
       gradient,
       names.map((name) => parameters.get(name) as Tensor),
     );
+    const loss = o.sum(o.mul(weights, o.sub(tokenLoss, o.mul(coefficient, entropy))), [0]);
     const sums = o.stackVector([
-      o.sum(o.mul(weights, o.sub(tokenLoss, o.mul(coefficient, entropy))), [0]),
+      held === undefined ? loss : o.add(loss, held.loss),
       o.sum(o.sub(o.sub(ratio, one), logRatio), [0]),
-      o.sum(o.cast(takesClipped, 'float'), [0]),
+      o.sum(o.cast(isFlat, 'float'), [0]),
     ]);
     this.#program = native.compile(
       graph,
@@ -117,6 +155,7 @@ export class GradientProgram {
         ...earlier,
         ...[tokens, positions, inverse, targets, states],
         ...[old, advantages, weights, settings],
+        ...(held === undefined ? [] : [held.logProbs]),
       ],
       [
         ...gradients.map((tensor, i) => o.add(tensor, earlier[i] as Tensor)),
@@ -124,8 +163,30 @@ export class GradientProgram {
         entropy,
         tokenLoss,
         chosen,
+        ...(held === undefined ? [] : [held.estimate]),
       ],
     );
+  }
+
+  /** The divergence from the reference policy: its placeholder, k3 by token, its part of the loss and of g. */
+  #heldToReference(
+    o: Operations,
+    chosen: Tensor,
+    weights: Tensor,
+    settings: Tensor,
+  ): { logProbs: Tensor; estimate: Tensor; loss: Tensor; g: Tensor } {
+    const one = o.graph.scalar(1);
+    const logProbs = o.graph.placeholder('float');
+    const d = o.sub(logProbs, chosen);
+    const excess = o.sub(o.exp(d), one);
+    const estimate = o.sub(excess, d);
+    const weight = o.mul(weights, o.entry(settings, 5));
+    return {
+      logProbs,
+      estimate,
+      loss: o.sum(o.mul(weight, estimate), [0]),
+      g: o.sub(o.graph.scalar(0), o.mul(weight, excess)),
+    };
   }
 
   /** @returns the sum of `earlier` and this microbatch's gradients, which the caller deletes, and its sums. */
@@ -135,19 +196,26 @@ export class GradientProgram {
     earlier: readonly NativeTensor[],
     batch: MicrobatchTensors,
   ): { gradients: NativeTensor[]; sums: MicrobatchSums } {
+    const { referenceLogProbs } = batch;
+    if (this.#variant.reference !== (referenceLogProbs !== undefined))
+      throw new TypeError(
+        `referenceLogProbs ${referenceLogProbs === undefined ? 'are missing; this loss has' : 'are given; this loss has no'} reference policy`,
+      );
     const outputs = this.#program.run([
       ...parameters,
       ...earlier,
       ...[batch.tokens, batch.positions, batch.inverse, batch.targets, batch.states],
       ...[batch.oldLogProbs, batch.advantages, batch.weights, batch.settings],
+      ...(referenceLogProbs === undefined ? [] : [referenceLogProbs]),
     ]);
     const rest = outputs.splice(parameters.length);
-    const [sums, entropy, tokenLoss, logProbs] = rest.map(
+    const [sums, entropy, tokenLoss, logProbs, referenceKl] = rest.map(
       (tensor) => native.read(tensor) as Float32Array,
-    ) as [Float32Array, Float32Array, Float32Array, Float32Array];
+    ) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array?];
     native.delete(...rest);
     const [loss = 0, approxKl = 0, clipped = 0] = sums;
-    return { gradients: outputs, sums: { loss, approxKl, clipped, entropy, tokenLoss, logProbs } };
+    const all = { loss, approxKl, clipped, entropy, tokenLoss, logProbs };
+    return { gradients: outputs, sums: referenceKl === undefined ? all : { ...all, referenceKl } };
   }
 
   dispose(): void {

@@ -6,23 +6,25 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LearnConfig, LearnRow, ModelSpec } from '../port.js';
-import { GradientProgram, UpdateProgram, type MicrobatchSums } from './learner-graph.js';
+import { GradientProgram, UpdateProgram, type LossVariant, type MicrobatchSums } from './learner-graph.js';
 import { inputLength, microbatchTensors, planMicrobatches } from './microbatch.js';
 import type { ModelTensors } from './model.js';
-import { Scope, type Native } from './native.js';
+import { Scope, type Native, type NativeTensor } from './native.js';
 import { parameterShapes } from './parameters.js';
+import { ScoreProgram } from './score-graph.js';
 import type { StepTotals } from './statistics.js';
 
 export class Learner {
   readonly #native: Native;
   readonly #spec: ModelSpec;
-  readonly #gradient: GradientProgram;
+  /** By variant of the loss, built when first asked for. */
+  readonly #gradients = new Map<string, GradientProgram>();
+  #score: ScoreProgram | undefined;
   readonly #update: UpdateProgram;
 
   constructor(native: Native, spec: ModelSpec) {
     this.#native = native;
     this.#spec = spec;
-    this.#gradient = new GradientProgram(native, spec);
     this.#update = new UpdateProgram(native, spec);
   }
 
@@ -30,6 +32,7 @@ export class Learner {
    * One optimiser step.
    * @param kind `policy`: the clipped policy loss; `likelihood`: rows' log-probabilities and advantages are not looked at.
    * @param step number of this step, from 1: the moments' bias correction.
+   * @param reference parameters of the policy that `config.klCoefficient` holds this one to; given with it only.
    * @param onRows called after each microbatch, when `totals` counts its rows.
    * @returns new tensors; those of `model` remain the caller's.
    * @throws RangeError when the gradient is not finite: the step is not taken.
@@ -43,20 +46,17 @@ export class Learner {
     totals: StepTotals,
     signal: AbortSignal | undefined,
     onRows?: () => void,
+    reference?: readonly NativeTensor[],
   ): Promise<ModelTensors> {
     const native = this.#native;
     using scope = new Scope(native);
-    const [settings] = scope.hold([
-      native.create(
-        Float32Array.of(
-          config.clipLow,
-          config.clipHigh,
-          config.entropyCoefficient,
-          kind === 'policy' ? 1 : 0,
-        ),
-        [4],
-      ),
-    ] as const);
+    const variant: LossVariant = {
+      dualClip: kind === 'policy' && config.dualClip !== undefined,
+      reference: kind === 'policy' && reference !== undefined,
+    };
+    const program = this.#gradientOf(variant);
+    const values = lossSettings(config, kind, variant);
+    const [settings] = scope.hold([native.create(values, [values.length])] as const);
     const tokens = rows.reduce((sum, row) => sum + row.completion.length, 0);
     const weightOf = (row: LearnRow): number =>
       config.aggregation === 'token' ? 1 / tokens : 1 / (rows.length * row.completion.length);
@@ -72,10 +72,15 @@ export class Learner {
         const row = rows[index] as LearnRow;
         return kind === 'policy' ? row : { ...row, advantage: 1 };
       });
-      const batch = microbatchTensors(native, this.#spec, part, part.map(weightOf), settings);
+      let batch = microbatchTensors(native, this.#spec, part, part.map(weightOf), settings);
       const { settings: _shared, ...own } = batch;
       const inputs = scope.hold(Object.values(own));
-      const result = this.#gradient.run(native, model.parameters, gradients, batch);
+      if (variant.reference && reference !== undefined) {
+        const [referenceLogProbs] = scope.hold([this.#scoreProgram().run(reference, batch)] as const);
+        inputs.push(referenceLogProbs);
+        batch = { ...batch, referenceLogProbs };
+      }
+      const result = program.run(native, model.parameters, gradients, batch);
       scope.hold(result.gradients);
       scope.delete(inputs);
       scope.delete(gradients);
@@ -99,10 +104,35 @@ export class Learner {
     return next;
   }
 
+  #gradientOf(variant: LossVariant): GradientProgram {
+    const key = JSON.stringify([variant.dualClip, variant.reference]);
+    let program = this.#gradients.get(key);
+    if (program === undefined)
+      this.#gradients.set(key, (program = new GradientProgram(this.#native, this.#spec, variant)));
+    return program;
+  }
+
+  #scoreProgram(): ScoreProgram {
+    return (this.#score ??= new ScoreProgram(this.#native, this.#spec));
+  }
+
   dispose(): void {
-    this.#gradient.dispose();
+    for (const program of this.#gradients.values()) program.dispose();
+    this.#score?.dispose();
     this.#update.dispose();
   }
+}
+
+/** The vector `settings` of learner-graph.ts. */
+function lossSettings(
+  config: LearnConfig,
+  kind: 'policy' | 'likelihood',
+  { dualClip, reference }: LossVariant,
+): Float32Array {
+  const plain = [config.clipLow, config.clipHigh, config.entropyCoefficient, kind === 'policy' ? 1 : 0];
+  return Float32Array.from(
+    dualClip || reference ? [...plain, config.dualClip ?? 0, config.klCoefficient ?? 0] : plain,
+  );
 }
 
 function addTokens(totals: StepTotals, rows: readonly LearnRow[], sums: MicrobatchSums): void {
@@ -118,6 +148,8 @@ function addTokens(totals: StepTotals, rows: readonly LearnRow[], sums: Microbat
     for (let i = 0; i < row.completion.length; i++, at++) {
       group.entropy += sums.entropy[at] ?? 0;
       group.loss += sums.tokenLoss[at] ?? 0;
+      if (sums.referenceKl !== undefined)
+        group.referenceKl = (group.referenceKl ?? 0) + (sums.referenceKl[at] ?? 0);
       totals.negativeLogLikelihood -= sums.logProbs[at] ?? 0;
     }
   }

@@ -12,7 +12,10 @@ export interface StepTotals {
   negativeLogLikelihood: number;
   tokens: number;
   rows: number;
-  readonly groups: Record<string, { rows: number; tokens: number; entropy: number; loss: number }>;
+  readonly groups: Record<
+    string,
+    { rows: number; tokens: number; entropy: number; loss: number; referenceKl?: number }
+  >;
 }
 
 export function newTotals(): StepTotals {
@@ -47,7 +50,12 @@ export function statisticsOf(totals: StepTotals): LearnStatistics {
     groups: Object.fromEntries(
       groups.map(([name, group]) => [
         name,
-        { ...group, entropy: group.entropy / group.tokens, loss: group.loss / group.tokens },
+        {
+          ...group,
+          entropy: group.entropy / group.tokens,
+          loss: group.loss / group.tokens,
+          ...(group.referenceKl === undefined ? {} : { referenceKl: group.referenceKl / group.tokens }),
+        },
       ]),
     ),
   };

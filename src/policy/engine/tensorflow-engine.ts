@@ -101,12 +101,17 @@ export class TensorflowEngine implements PolicyEngine {
     rows: readonly LearnRow[],
     config: LearnConfig,
     folder: string,
-    options: { signal?: AbortSignal; onProgress?: (rowsDone: number) => void } = {},
+    options: {
+      signal?: AbortSignal;
+      onProgress?: (rowsDone: number) => void;
+      reference?: CheckpointRef;
+    } = {},
   ): Promise<{ checkpoint: CheckpointRef; statistics: LearnStatistics }> {
     checkLearnConfig(config);
     if (rows.length === 0) throw new RangeError('rows is empty; at least one is needed');
     const { spec, steps, tensors } = await this.#load(parent);
     for (const row of rows) checkRow(spec, row, true);
+    const reference = await this.#reference(config, options.reference, spec);
     const totals = newTotals();
     const minibatches = cut(new Random(config.shuffleSeed).shuffle(rows), config.minibatches);
     let model = tensors;
@@ -114,13 +119,24 @@ export class TensorflowEngine implements PolicyEngine {
       for (const minibatch of minibatches) {
         const next = await this.#learners
           .of(spec)
-          .step(model, minibatch, config, 'policy', steps + totals.steps + 1, totals, options.signal, () =>
-            options.onProgress?.(totals.rows),
+          .step(
+            model,
+            minibatch,
+            config,
+            'policy',
+            steps + totals.steps + 1,
+            totals,
+            options.signal,
+            () => options.onProgress?.(totals.rows),
+            reference?.tensors.parameters,
           );
         if (model !== tensors) deleteModel(this.#native, model);
         model = next;
       }
-      const provenance = sha256(JSON.stringify(['learn', parent.digest, rows, config]));
+      const inputs = ['learn', parent.digest, rows, config];
+      const provenance = sha256(
+        JSON.stringify(reference === undefined ? inputs : [...inputs, reference.ref.digest]),
+      );
       const found = await findCheckpoint(folder, provenance);
       if (found !== undefined) {
         // First write wins: what follows works with the saved bytes.
@@ -143,6 +159,27 @@ export class TensorflowEngine implements PolicyEngine {
       if (model !== tensors) deleteModel(this.#native, model);
       throw error;
     }
+  }
+
+  /** Newer than the parent among the kept models, so that neither makes room for the other. */
+  async #reference(
+    { klCoefficient }: LearnConfig,
+    ref: CheckpointRef | undefined,
+    spec: ModelSpec,
+  ): Promise<Loaded | undefined> {
+    if ((klCoefficient !== undefined) !== (ref !== undefined))
+      throw new TypeError(
+        klCoefficient === undefined
+          ? `reference is checkpoint ${ref?.version ?? '?'} without klCoefficient; accepted are both or neither`
+          : `klCoefficient is ${klCoefficient} and reference is missing; accepted are both or neither`,
+      );
+    if (ref === undefined) return undefined;
+    const loaded = await this.#load(ref);
+    if (specKey(loaded.spec) !== specKey(spec))
+      throw new RangeError(
+        `reference is checkpoint ${ref.version} of another model; accepted is one of the parent's shape and grammar`,
+      );
+    return loaded;
   }
 
   async imitate(

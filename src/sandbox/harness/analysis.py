@@ -319,11 +319,56 @@ def type_as_value(nodes):
     return any(type(n) is ast.Name and n.id == "type" and id(n) not in fine for n in nodes)
 
 
+KEYWORDS = {
+    ast.Raise: "raise", ast.Assert: "assert", ast.Try: "try", ast.TryStar: "try", ast.ExceptHandler: "except",
+    ast.With: "with", ast.While: "while", ast.For: "for", ast.Lambda: "lambda", ast.Global: "global",
+    ast.Nonlocal: "nonlocal", ast.Yield: "yield", ast.YieldFrom: "yield", ast.Await: "await", ast.AsyncFor: "async",
+    ast.AsyncWith: "async", ast.AsyncFunctionDef: "async", ast.Delete: "del", ast.ClassDef: "class",
+    ast.Import: "import", ast.ImportFrom: "import", ast.Break: "break", ast.Continue: "continue", ast.If: "if",
+    ast.IfExp: "if", ast.Match: "match", ast.Pass: "pass", ast.Return: "return",
+}
+
+
+def keywords_of(nodes):
+    """Keywords that occur. `finally` has no node of its own."""
+    found = {KEYWORDS[kind] for kind in {type(node) for node in nodes} if kind in KEYWORDS}
+    if "try" in found and any(type(node) in (ast.Try, ast.TryStar) and node.finalbody for node in nodes):
+        found.add("finally")
+    return found
+
+
+def uses_of(nodes):
+    """Dotted members of imported modules, whatever the import calls them here; one entry for each longest chain."""
+    known = {}
+    for node in nodes:
+        if type(node) is ast.Import:
+            for alias in node.names:
+                top = alias.name.split(".")[0]
+                known[alias.asname or top] = alias.name if alias.asname else top
+        elif type(node) is ast.ImportFrom and node.module and node.level == 0:
+            for alias in node.names:
+                known[alias.asname or alias.name] = node.module + "." + alias.name
+    if not known:
+        return set()
+    inner = {id(node.value) for node in nodes if type(node) is ast.Attribute}
+    found = set()
+    for node in nodes:
+        if type(node) is not ast.Attribute or id(node) in inner:
+            continue
+        chain = []
+        while type(node) is ast.Attribute:
+            chain.append(node.attr)
+            node = node.value
+        if type(node) is ast.Name and node.id in known:
+            found.add(".".join([known[node.id], *reversed(chain)]))
+    return found
+
+
 ORDERED = frozenset(["set", "frozenset", "hash", "id", "object", "repr"])
 
 
 def analyse(code):
-    """JSON of {parses, error, imports, refused, definesF, pure, stateless, ordered, why}."""
+    """JSON of {parses, error, imports, uses, keywords, refused, definesF, pure, stateless, ordered, why}."""
     try:
         tree = ast.parse(code)
     except SyntaxError as error:
@@ -343,6 +388,8 @@ def analyse(code):
         "parses": True,
         "error": "",
         "imports": sorted(set(a.imports)),
+        "uses": sorted(uses_of(a.nodes)),
+        "keywords": sorted(keywords_of(a.nodes)),
         "refused": sorted((a.names - a.bound) & REFUSED_NAMES),
         "definesF": "f" in a.bound or "f" in a.modules or any(i.endswith(".*") for i in a.imports),
         "pure": not a.reasons,

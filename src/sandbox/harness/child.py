@@ -10,6 +10,7 @@ import sys
 import types
 
 import analysis
+import syntax
 
 HEADER = struct.Struct("<I")
 MAX_DEPTH = 100
@@ -139,12 +140,16 @@ def run_one(code, text, cap):
         return raised(error)
 
 
+# Modes in which the child parses and runs nothing: one frame a program.
+STATIC = {"analyse": analysis.analyse, "tree": syntax.tree, "texts": syntax.texts}
+
+
 def main(request):
     mode, cap, programs, stepwise = marshal.loads(request)
     del request
-    if mode == "analyse":
+    if mode in STATIC:
         for code, _ in programs:
-            emit(analysis.analyse(code).encode("ascii"))
+            emit(STATIC[mode](code).encode("ascii"))
         _exit(0)
     frames = []
     while programs:

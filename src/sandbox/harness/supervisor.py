@@ -4,7 +4,7 @@ Reads requests from stdin (u32 little-endian length, JSON), has the zygote fork 
 reads what it computed under a byte cap, enforces the CPU limit from outside and answers on stdout (same framing).
 No program text is ever executed here. Answers hold kernel facts only; their meaning is decided outside.
 
-Request  {"n", "mode": "run"|"analyse", "programs": [{"code", "inputs": [text]}], "cpuMs", "memoryMiB", "resultBytes"}
+Request  {"n", "mode": "run"|"analyse"|"tree"|"texts", "programs": [{"code", "inputs": [text]}], "cpuMs", "memoryMiB", "resultBytes"}
 Answer   {"n", "frames": [text], "broken": bool, "end": "exit"|"signal"|"timeout", "code", "cpu": us, "rss": KiB}
 
 CPU time of the child is read from its own clock, clock id (~pid << 3) | 2 (linux/posix-timers.h, CPUCLOCK_SCHED), so a
@@ -89,7 +89,7 @@ def split_frames(data):
 def execute(job, control):
     programs = [(p["code"], p["inputs"]) for p in job["programs"]]
     mode, cpu_ms, result_bytes = job["mode"], job["cpuMs"], job["resultBytes"]
-    expected = len(programs) if mode == "analyse" else sum(len(inputs) for _, inputs in programs)
+    expected = len(programs) if mode != "run" else sum(len(inputs) for _, inputs in programs)
     stepwise = mode == "run" and len(programs) == 1
     cap = expected * (result_bytes + FRAME_OVERHEAD)
     request_read, request_write = os.pipe()

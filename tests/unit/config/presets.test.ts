@@ -2,7 +2,9 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { nearest } from '../../../src/config/errors.js';
+import { nearest, UsageError } from '../../../src/config/errors.js';
+import { requirePolicy } from '../../../src/config/policy-present.js';
+import { tinyPolicy } from '../../../src/config/policy.js';
 import { presetNames, resolveRunConfig } from '../../../src/config/presets.js';
 
 const yaml = async (text: string): Promise<string> => {
@@ -14,7 +16,7 @@ const yaml = async (text: string): Promise<string> => {
 describe('presets', () => {
   it('all parse', async () => {
     const names = await presetNames();
-    expect(names).toContain('tiny');
+    expect(names).toEqual(['14b', '14b-coder', '3b-coder', '7b', '7b-coder', 'llama-8b', 'qwen3-4b', 'tiny']);
     for (const name of names) expect((await resolveRunConfig(name)).hash).toMatch(/^[0-9a-f]{64}$/);
   });
 
@@ -44,11 +46,97 @@ describe('presets', () => {
     );
   });
 
+  it('names a key of the wrong group of a union, and an unknown kind', async () => {
+    await expect(resolveRunConfig('7b', ['policy.loraRnk=8'])).rejects.toThrow(
+      /key policy\.loraRnk is unknown; did you mean loraRank\? \(accepted here: kind, model, path/,
+    );
+    await expect(resolveRunConfig('7b', ['policy.kind=huge'])).rejects.toThrow(
+      /policy\.kind is "huge": accepted are tiny, huggingface/,
+    );
+    await expect(resolveRunConfig('7b', ['policy.model=7b'])).rejects.toThrow(
+      /policy\.model is "7b": accepted is OWNER\/NAME/,
+    );
+  });
+
+  it('names an override that no group of keys can take, and one whose value is no YAML', async () => {
+    await expect(resolveRunConfig('tiny', ['seed.x=1'])).rejects.toThrow(/seed holds a value, not a group/);
+    await expect(resolveRunConfig('tiny', ['a..b=1'])).rejects.toThrow(/accepted is KEY=VALUE/);
+    await expect(resolveRunConfig('tiny', ['seed={'])).rejects.toThrow(
+      /--set seed=\{: the value is not YAML/,
+    );
+    await expect(resolveRunConfig('tiny', ['__proto__.x=1'])).rejects.toThrow(/__proto__ is unknown/);
+    await expect(resolveRunConfig('tiny', ['learner.clipLow=wide'])).rejects.toThrow(
+      /learner\.clipLow is "wide": .*expected number/,
+    );
+  });
+
+  it('tell where they come from, key by key', async () => {
+    const { origin, sources } = await resolveRunConfig(
+      '7b',
+      ['learner.optimiser.learningRate=1e-5'],
+      'published',
+    );
+    expect(origin).toEqual({
+      preset: '7b',
+      file: 'presets/7b.yaml',
+      mode: 'published',
+      overrides: ['learner.optimiser.learningRate=1e-5'],
+    });
+    expect(sources.get('learner.optimiser.learningRate')).toBe('override');
+    expect(sources.get('propose.batch')).toBe('preset');
+    expect(sources.get('learner.clipHigh')).toBe('mode');
+    expect(sources.get('learner.clipLow')).toBe('default');
+  });
+
   it('names the line of bad YAML', async () => {
     const file = await yaml('seed: 1\npolicy: {kind: tiny\n');
     await expect(resolveRunConfig(file)).rejects.toThrow(/line \d+, column \d+ is not YAML/);
     await expect(resolveRunConfig(await yaml('- 1\n'))).rejects.toThrow(/no mapping/);
     await expect(resolveRunConfig('/nowhere/x.yaml')).rejects.toThrow(/cannot be read/);
+  });
+});
+
+describe('a policy that is not there', () => {
+  const model = async (...files: string[]): Promise<string> => {
+    const dir = await mkdtemp(path.join(os.tmpdir(), 'azr-'));
+    for (const file of files) await writeFile(path.join(dir, file), '{}');
+    return dir;
+  };
+  const asked = async (...overrides: string[]): Promise<Error & { exitCode?: number }> => {
+    const { config } = await resolveRunConfig('7b', overrides);
+    return requirePolicy('7b', config.policy).then(
+      () => new Error('it is there'),
+      (error: unknown) => error as Error,
+    );
+  };
+
+  it.each([
+    [[], /preset 7b needs the model Qwen\/Qwen2\.5-7B, and policy\.path is null/],
+    [['policy.path=/nowhere'], /policy\.path is "\/nowhere", where config\.json is missing/],
+  ])('is told before any work, with exit code 3: %j', async (overrides, message) => {
+    const error = await asked(...overrides);
+    expect(error.exitCode).toBe(3);
+    expect(error.message).toMatch(message);
+  });
+
+  it('is not there while a file of it is missing', async () => {
+    const error = await asked(`policy.path=${await model('config.json')}`);
+    expect(error.exitCode).toBe(3);
+    expect(error.message).toMatch(/where tokenizer\.json is missing/);
+  });
+
+  it('that no engine here trains is a wrong configuration', async () => {
+    const error = await asked(`policy.path=${await model('config.json', 'tokenizer.json')}`);
+    expect(error).toBeInstanceOf(UsageError);
+    expect(String(error)).toMatch(/policy\.kind is huggingface: this build has no engine/);
+  });
+
+  it('tiny always is', async () => {
+    const { config } = await resolveRunConfig('tiny');
+    await expect(requirePolicy('tiny', config.policy)).resolves.toBeUndefined();
+    expect(tinyPolicy(config.policy)).toBe(config.policy);
+    const other = (await resolveRunConfig('7b')).config.policy;
+    expect(() => tinyPolicy(other)).toThrow(/policy\.kind is huggingface/);
   });
 });
 

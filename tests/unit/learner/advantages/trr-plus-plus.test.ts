@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { taskRelativeAdvantages } from '../../../src/learner/trr-plus-plus.js';
+import { trrPlusPlus } from '../../../../src/learner/advantages/trr-plus-plus.js';
+
+/** Completions of one token, each with a prompt of its own. */
+const taskRelativeAdvantages = (rows: readonly { group: string; reward: number }[]) =>
+  trrPlusPlus(rows.map((row, i) => ({ ...row, prompt: String(i), tokens: 1 })));
 
 describe('task-relative advantages', () => {
   it('has one baseline a group: worked by hand', () => {

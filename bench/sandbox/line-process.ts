@@ -1,0 +1,50 @@
+/** A Python script of this folder that is spoken to in lines. */
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+export class LineProcess {
+  readonly pid: number;
+  private readonly child: ChildProcessByStdio<Writable, Readable, null>;
+  private readonly answers: AsyncIterator<string>;
+
+  private constructor(child: ChildProcessByStdio<Writable, Readable, null>, pid: number) {
+    this.child = child;
+    this.pid = pid;
+    this.answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** Starts `script` under `python`, sends the first line and waits for `ready`. */
+  static async start(
+    python: string,
+    script: string,
+    args: readonly string[],
+    first: unknown,
+  ): Promise<LineProcess> {
+    const file = fileURLToPath(new URL(script, import.meta.url));
+    const child = spawn(python, ['-s', '-S', '-B', file, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(child, 'spawn');
+    if (child.pid === undefined) throw new Error(`${script} has no process id`);
+    const started = new LineProcess(child, child.pid);
+    const answer = await started.ask(JSON.stringify(first));
+    if (answer !== 'ready') throw new Error(`${script} said ${answer.slice(0, 100)}, not ready`);
+    return started;
+  }
+
+  /** Sends a line and waits for one. */
+  async ask(line: string): Promise<string> {
+    this.child.stdin.write(`${line}\n`);
+    const answer = await this.answers.next();
+    if (answer.done === true) throw new Error(`the process ${this.pid} ended without an answer`);
+    return answer.value;
+  }
+
+  /** Closes its input and waits for its end. */
+  async close(): Promise<void> {
+    const ended = once(this.child, 'close');
+    this.child.stdin.end();
+    await ended;
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * How often each value occurred among the inputs and outputs of accepted tasks, by type (the published type counters):
+ * type name -> value text -> count. Every task counts that ever entered, each pair of an induction task too; what leaves
+ * the buffer stays counted. Outputs of `error` tasks are names of exception classes and are counted apart.
+ *
+ * Deviation: seed rows count once; the published code counts them as seeds and again as rows of the buffers.
+ */
+import { typeOfText, type TypeCounts } from '../reward/intrinsic/answer-diversity.js';
+
+type Counter = Map<string, Map<string, number>>;
+
+export interface TypeCounters {
+  readonly inputs: Counter;
+  readonly outputs: Counter;
+  readonly errors: Counter;
+}
+
+export interface CountedTask {
+  readonly kind: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+export interface TypeStatistics {
+  readonly distinctTypes: number;
+  readonly distinctValues: number;
+  readonly values: number;
+  readonly byType: Readonly<Record<string, { readonly distinct: number; readonly total: number }>>;
+}
+
+/** The type under which names of exception classes are counted. */
+const ERROR_TYPE = 'error';
+
+export function emptyTypeCounters(): TypeCounters {
+  return { inputs: new Map(), outputs: new Map(), errors: new Map() };
+}
+
+/** In place. */
+export function countTask(counters: TypeCounters, task: CountedTask): void {
+  for (const text of task.inputs) count(counters.inputs, typeOfText(text), text);
+  for (const text of task.outputs)
+    if (task.kind === ERROR_TYPE) count(counters.errors, ERROR_TYPE, text);
+    else count(counters.outputs, typeOfText(text), text);
+}
+
+function count(counter: Counter, type: string, text: string): void {
+  const values = counter.get(type) ?? new Map<string, number>();
+  counter.set(type, values);
+  values.set(text, (values.get(text) ?? 0) + 1);
+}
+
+/** What the published metrics `types/...` say: distinct types, distinct values, all values, and by type. */
+export function typeStatistics(counter: TypeCounts): TypeStatistics {
+  const byType: Record<string, { distinct: number; total: number }> = {};
+  for (const [type, values] of [...counter].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    let total = 0;
+    for (const n of values.values()) total += n;
+    byType[type] = { distinct: values.size, total };
+  }
+  const all = Object.values(byType);
+  return {
+    distinctTypes: all.length,
+    distinctValues: all.reduce((sum, { distinct }) => sum + distinct, 0),
+    values: all.reduce((sum, { total }) => sum + total, 0),
+    byType,
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * What policy a run trains. A discriminated union on `kind`; each kind is one schema here.
+ *
+ * Names are the field's; where the published code has another name, its argument stands in the comment.
+ */
+import { z } from 'zod';
+import { ENTRY_RULES } from '../policy/text/program.js';
+import { optimiserSchema } from './optimiser.js';
+
+const share = z.number().min(0).max(1);
+const count = z.number().int().min(1);
+
+const tinyModel = z.strictObject({
+  layers: count.max(64),
+  width: count.max(8192),
+  heads: count.max(128),
+  /** Width of the feed-forward part's hidden layer. */
+  hidden: count.max(65536),
+  /** Longest prompt + completion, in tokens. */
+  context: count.max(131072),
+});
+
+/** From scratch over a small vocabulary, grammar-constrained. */
+const tiny = z.strictObject({
+  kind: z.literal('tiny'),
+  model: tinyModel,
+  /** Likelihood training on generated programs before self-play; `steps: 0` is none. */
+  warmUp: z.strictObject({
+    steps: z.number().int().min(0),
+    rowsPerStep: count,
+    proposeShare: share,
+    proposeLengths: z.array(z.number().min(0)).length(3),
+    solveLengths: z.array(z.number().min(0)).length(3),
+    optimiser: optimiserSchema,
+  }),
+});
+
+/** How a task's text becomes a prompt, and where its answer stands in the completion (reward_fn.extraction_type). */
+export const POLICY_WRAPPERS = ['think', 'boxed', 'bare'] as const;
+
+/** `plain`: the text itself, as for base models. `tokenizer`: one user's turn through the tokenizer's own template. */
+export const CHAT_TEMPLATES = ['plain', 'tokenizer'] as const;
+
+/** A pre-trained model: a folder with config.json, tokenizer.json and *.safetensors, as Hugging Face lays it out. */
+const huggingface = z.strictObject({
+  kind: z.literal('huggingface'),
+  /** The model's id at the hub, for the record: nothing is downloaded (actor_rollout_ref.model.path). */
+  model: z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'accepted is OWNER/NAME, as in Qwen/Qwen2.5-Coder-7B'),
+  /** The folder that holds it; null: none is given yet. */
+  path: z.string().min(1).nullable().default(null),
+  /** `think`: reasoning, then an answer, each in tags. `boxed`: a final boxed answer. `bare`: the task alone. */
+  wrapper: z.enum(POLICY_WRAPPERS).default('think'),
+  chatTemplate: z.enum(CHAT_TEMPLATES).default('plain'),
+  /** Longest prompt, in tokens; a task that does not fit is drawn again (data.max_prompt_length). */
+  maxPromptTokens: count.default(6144),
+  /** Longest prompt before its wrapper: references that do not fit are left out (content_max_length). */
+  maxContentTokens: count.default(5600),
+  /** Longest completion, in tokens (data.max_response_length). */
+  maxResponseTokens: count.default(8096),
+  /** Rank of the low-rank adapters that are trained; null trains every weight, as published. */
+  loraRank: count.max(1024).nullable().default(null),
+  /** Scale of the adapters, alpha; their output is multiplied by alpha / rank. */
+  loraAlpha: z.number().positive().default(32),
+  /** Keep layer inputs alone and recompute the rest (actor_rollout_ref.model.enable_gradient_checkpointing). */
+  gradientCheckpointing: z.boolean().default(true),
+  /** How proposed programs are read; see policy/text/program.ts. */
+  program: z
+    .strictObject({
+      /** Which function is the entry (f_replace_location). */
+      entry: z.enum(ENTRY_RULES).default('any_last'),
+      /** Refuse programs of several top-level functions (reject_multiple_functions). */
+      rejectMultipleFunctions: z.boolean().default(true),
+    })
+    .prefault({}),
+  /** Inputs that an induction proposal needs (azr.data_selection_strategy.num_inputs). */
+  inductionInputs: z.number().int().min(2).max(64).default(10),
+});
+
+export const policySchema = z.discriminatedUnion('kind', [tiny, huggingface]);
+
+export type PolicyConfig = z.infer<typeof policySchema>;
+export type TinyPolicyConfig = Extract<PolicyConfig, { kind: 'tiny' }>;
+export type HuggingFacePolicyConfig = Extract<PolicyConfig, { kind: 'huggingface' }>;
+
+/** The policy of a run whose step only exists for `tiny`. @throws TypeError for another: a worker got a wrong run. */
+export function tinyPolicy(policy: PolicyConfig): TinyPolicyConfig {
+  if (policy.kind === 'tiny') return policy;
+  throw new TypeError(`policy.kind is ${policy.kind}; this step exists for tiny`);
+}

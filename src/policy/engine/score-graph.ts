@@ -1,0 +1,46 @@
+/**
+ * Log-probabilities of completion tokens under given parameters, nothing else: the forward half of learner-graph.ts, for
+ * a reference policy whose gradients nobody wants.
+ */
+import type { ModelSpec } from '../port.js';
+import { Tape } from './differentiable.js';
+import { Graph, type Tensor } from './graph.js';
+import { maskedLogits, type MicrobatchTensors } from './learner-graph.js';
+import type { Native, NativeTensor, Program } from './native.js';
+import { Operations } from './operations.js';
+import { logitsOf, parameterPlaceholders, sequenceForward } from './transformer.js';
+
+export class ScoreProgram {
+  readonly #program: Program;
+
+  constructor(native: Native, spec: ModelSpec) {
+    const graph = new Graph();
+    const o = new Operations(graph);
+    const tape = new Tape(o);
+    const parameters = parameterPlaceholders(graph, spec);
+    const [tokens, positions, targets, states] = Array.from({ length: 4 }, () =>
+      graph.placeholder('int'),
+    ) as [Tensor, Tensor, Tensor, Tensor];
+    const { hidden } = sequenceForward(o, tape, spec, parameters, tokens);
+    const logits = logitsOf(tape, parameters, o.gather(hidden, positions));
+    const logP = o.logSoftmax(maskedLogits(o, spec, logits, states));
+    const chosen = o.sum(o.mul(o.oneHot(targets, spec.vocabulary), logP), [1]);
+    this.#program = native.compile(
+      graph,
+      [...parameters.values(), tokens, positions, targets, states],
+      [chosen],
+    );
+  }
+
+  /** @returns [n] log-probabilities, nats, which the caller deletes. */
+  run(parameters: readonly NativeTensor[], batch: MicrobatchTensors): NativeTensor {
+    const { tokens, positions, targets, states } = batch;
+    const [chosen] = this.#program.run([...parameters, tokens, positions, targets, states]);
+    if (chosen === undefined) throw new Error('the scoring program gave nothing');
+    return chosen;
+  }
+
+  dispose(): void {
+    this.#program.dispose();
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Tasks drawn from the tiny domain instead of proposed: solver-only runs, which tell what self-play's proposer adds.
+ *
+ * A program has length 1, 2 or 3 with the given weights and is uniform within its length; each input is uniform among
+ * those that the evaluation does not hold out. Only programs and inputs are made here: outputs are the sandbox's.
+ */
+import { Random } from '../../random.js';
+import type { TaskKind } from '../../tasks/types.js';
+import { seedOf } from '../../coordinates.js';
+import { drawInputFor, drawProgram } from './generator.js';
+import { INDUCTION_INPUTS } from './grammar.js';
+import { renderList, renderProgram } from './operations.js';
+
+const KINDS: readonly TaskKind[] = ['deduction', 'abduction', 'induction'];
+
+export interface UniformTask {
+  readonly kind: TaskKind;
+  /** Place among the tasks of its kind, from 0. */
+  readonly index: number;
+  readonly code: string;
+  readonly inputs: readonly string[];
+}
+
+/**
+ * @param seed the run's. @param count tasks of each kind. @param lengthWeights of program lengths 1, 2, 3.
+ * @returns by kind, then index; each task depends on its own coordinates alone.
+ */
+export function uniformTasks(
+  seed: number,
+  iteration: number,
+  count: number,
+  lengthWeights: readonly number[],
+): UniformTask[] {
+  let total = 0;
+  const cumulative = lengthWeights.map((weight) => (total += weight));
+  return KINDS.flatMap((kind) =>
+    Array.from({ length: count }, (_, index): UniformTask => {
+      const random = new Random(seedOf(seed, iteration, 'uniform-task', kind, index));
+      const operations = drawProgram(random, 1 + random.weighted(cumulative));
+      const inputs = Array.from({ length: kind === 'induction' ? INDUCTION_INPUTS : 1 }, () =>
+        renderList(drawInputFor(random, operations)),
+      );
+      return { kind, index, code: renderProgram(operations), inputs };
+    }),
+  );
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { resolveRunConfig } from '../../../src/config/presets.js';
+import { learnConfig } from '../../../src/learner/learn-inputs.js';
+
+describe('a learner step’s configuration', () => {
+  it('says nothing of additions to the loss that are off: recorded checkpoints keep their provenance', async () => {
+    const { config } = await resolveRunConfig('tiny');
+    expect(Object.keys(learnConfig(config, 3)).sort()).toEqual([
+      'aggregation',
+      'betas',
+      'clipHigh',
+      'clipLow',
+      'entropyCoefficient',
+      'epsilon',
+      'learningRate',
+      'maxGradNorm',
+      'microbatchRows',
+      'minibatches',
+      'shuffleSeed',
+      'weightDecay',
+    ]);
+  });
+
+  it('has those that are on', async () => {
+    const { config } = await resolveRunConfig('tiny', ['learner.dualClip=3', 'learner.klCoefficient=0.01']);
+    expect(learnConfig(config, 3)).toMatchObject({ dualClip: 3, klCoefficient: 0.01 });
+  });
+
+  it('is refused where it makes no sense, by name', async () => {
+    for (const [override, words] of [
+      ['learner.dualClip=0.9', /learner\.dualClip is 0\.9/],
+      ['learner.klCoefficient=-1', /learner\.klCoefficient is -1/],
+      ['learner.advantage=gae', /learner\.advantage is "gae": .*trr_plus_plus/],
+      ['propose.uniformLengths=[0,0,0]', /propose\.uniformLengths is \[0,0,0\]: at least one weight/],
+      ['buffer.keep=random', /buffer\.keep is "random": .*reservoir/],
+      ['solve.mixing=all_new', /solve\.mixing is "all_new": .*half_new/],
+      ['reward.validProgramFilter=none', /reward\.validProgramFilter is "none": .*non_extremes/],
+    ] as const)
+      await expect(resolveRunConfig('tiny', [override])).rejects.toThrow(words);
+  });
+});
