@@ -48,6 +48,7 @@ export async function generateTasks(
   const { results, executions } = await validateProposals(
     sandbox,
     drawn.map(({ subjectId, code, inputs }) => ({ id: subjectId, code, inputs })),
+    { policy: config.sandbox.policy },
   );
   const events: AzrEvent[] = executions.map(({ request, result }) =>
     executionFact(origin, 'validate', request.id, request, result, sandbox.interpreter),

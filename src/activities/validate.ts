@@ -84,6 +84,7 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
           code: parsed.code,
           inputs: parsed.inputs,
         })),
+        { policy: config.sandbox.policy },
       );
       for (const { request, result } of executions)
         events.push(executionFact(origin, 'validate', request.id, request, result, sandbox.interpreter));

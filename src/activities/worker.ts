@@ -30,6 +30,8 @@ export interface WorkerOptions {
   /** Threads of the TensorFlow engine. */
   readonly tensorflowThreads: number;
   readonly sandboxWorkers: number;
+  /** Packages that programs may import (sandbox/packages.ts). */
+  readonly sandboxPackages: readonly string[];
   readonly unsafeNoIsolation: boolean;
   /** Ends the worker gracefully. */
   readonly signal: AbortSignal;
@@ -77,6 +79,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const theSandbox = (): Promise<Sandbox> =>
     (sandbox ??= createSandbox({
       workers: options.sandboxWorkers,
+      packages: options.sandboxPackages,
       unsafeNoIsolation: options.unsafeNoIsolation,
     }));
 

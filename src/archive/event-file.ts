@@ -44,7 +44,7 @@ export class EventFileWriter {
     this.#encoder = new avsc.streams.BlockEncoder(fileSchema(type), {
       codec: 'deflate',
       syncMarker: createHash('sha256').update(`${run}\n${type}`).digest().subarray(0, 16),
-    } as object);
+    });
     this.#done = pipeline(this.#encoder, createWriteStream(file, { flush: true }));
     this.#done.catch(() => undefined);
   }
@@ -74,7 +74,7 @@ export async function* readEventFile(
 ): AsyncGenerator<ArchivedEvent> {
   const decoder = new avsc.streams.BlockDecoder({
     readerSchema: avsc.Type.forSchema(fileSchema(type)),
-  } as object);
+  });
   const source = createReadStream(file).once('error', (error) => decoder.destroy(error));
   source.pipe(decoder);
   try {

@@ -75,7 +75,11 @@ export function addReplayCommand(program: Command): void {
             checks,
             ...(from === undefined ? {} : { from }),
             ...(to === undefined ? {} : { to }),
-            sandbox: () => (sandbox ??= createSandbox({ workers: session.config.threads.sandbox })),
+            sandbox: () =>
+              (sandbox ??= createSandbox({
+                workers: session.config.threads.sandbox,
+                packages: session.config.sandbox.packages,
+              })),
             relearn,
             onIteration: (iteration) => tell(`iteration ${iteration} replayed`),
           });

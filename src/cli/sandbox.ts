@@ -9,6 +9,12 @@ import { execJsonl, judgeJsonl } from '../sandbox/jsonl.js';
 import type { ExecutionClass } from '../sandbox/port.js';
 import { EXIT } from './exit-codes.js';
 
+interface SandboxCliOptions {
+  readonly workers: string;
+  readonly packages?: string;
+  readonly unsafeNoIsolation?: boolean;
+}
+
 const CLASSES: readonly ExecutionClass[] = ['strict', 'batched', 'pure'];
 
 export function addSandboxCommands(program: Command): void {
@@ -27,26 +33,22 @@ export function addSandboxCommands(program: Command): void {
       `one of ${CLASSES.join(', ')}; default: the fastest that a static check allows`,
     )
     .option('--workers <n>', 'sandbox workers', '2')
+    .option('--packages <names>', 'packages that programs may import, as in numpy,sympy; default: none')
     .option('--unsafe-no-isolation', 'run without a sandbox: the programs then have your rights')
-    .action(
-      async (
-        file: string,
-        options: { seeds: string; class?: string; workers: string; unsafeNoIsolation?: boolean },
-      ) => {
-        const seeds = Number(options.seeds);
-        if (seeds !== 1 && seeds !== 2 && seeds !== 3)
-          throw new UsageError(`--seeds is ${options.seeds}; accepted are 1, 2 and 3`);
-        const chosen = CLASSES.find((known) => known === options.class);
-        if (options.class !== undefined && chosen === undefined)
-          throw new UsageError(`--class is ${options.class}; accepted are ${CLASSES.join(', ')}`);
-        await withSandbox(options, async (box) =>
-          execJsonl(box, await open(file), process.stdout, process.stderr, {
-            seeds,
-            ...(chosen === undefined ? {} : { class: chosen }),
-          }),
-        );
-      },
-    );
+    .action(async (file: string, options: SandboxCliOptions & { seeds: string; class?: string }) => {
+      const seeds = Number(options.seeds);
+      if (seeds !== 1 && seeds !== 2 && seeds !== 3)
+        throw new UsageError(`--seeds is ${options.seeds}; accepted are 1, 2 and 3`);
+      const chosen = CLASSES.find((known) => known === options.class);
+      if (options.class !== undefined && chosen === undefined)
+        throw new UsageError(`--class is ${options.class}; accepted are ${CLASSES.join(', ')}`);
+      await withSandbox(options, async (box) =>
+        execJsonl(box, await open(file), process.stdout, process.stderr, {
+          seeds,
+          ...(chosen === undefined ? {} : { class: chosen }),
+        }),
+      );
+    });
   sandbox
     .command('judge')
     .description(
@@ -54,8 +56,9 @@ export function addSandboxCommands(program: Command): void {
     )
     .argument('<file>', 'JSON lines, or - for standard input')
     .option('--workers <n>', 'sandbox workers', '2')
+    .option('--packages <names>', 'packages that programs may import, as in numpy,sympy; default: none')
     .option('--unsafe-no-isolation', 'run without a sandbox: the programs then have your rights')
-    .action(async (file: string, options: { workers: string; unsafeNoIsolation?: boolean }) => {
+    .action(async (file: string, options: SandboxCliOptions) => {
       await withSandbox(options, async (box) =>
         judgeJsonl(box, await open(file), process.stdout, process.stderr),
       );
@@ -63,13 +66,19 @@ export function addSandboxCommands(program: Command): void {
 }
 
 async function withSandbox(
-  options: { workers: string; unsafeNoIsolation?: boolean },
+  options: SandboxCliOptions,
   work: (box: Awaited<ReturnType<typeof createSandbox>>) => Promise<number>,
 ): Promise<void> {
   const workers = Number(options.workers);
   if (!Number.isInteger(workers) || workers < 1 || workers > 64)
     throw new UsageError(`--workers is ${options.workers}; accepted are 1 to 64`);
-  const box = await createSandbox({ workers, unsafeNoIsolation: options.unsafeNoIsolation ?? false });
+  const box = await createSandbox({
+    workers,
+    packages: (options.packages ?? '').split(',').filter((name) => name !== ''),
+    unsafeNoIsolation: options.unsafeNoIsolation ?? false,
+  }).catch((error: unknown) => {
+    throw error instanceof RangeError ? new UsageError(error.message) : error;
+  });
   try {
     if ((await work(box)) > 0) process.exitCode = EXIT.usage;
   } finally {

@@ -33,7 +33,10 @@ export function addSeedCommands(program: Command): void {
       const { addresses, config } = await openSession();
       await ensureTopics(addresses.kafkaBrokers);
       const log = await createEventLog(addresses);
-      const sandbox = await createSandbox({ workers: config.threads.sandbox });
+      const sandbox = await createSandbox({
+        workers: config.threads.sandbox,
+        packages: config.sandbox.packages,
+      });
       try {
         const report = await verifySeeds(
           { log, sandbox, codeVersion: codeVersion() },

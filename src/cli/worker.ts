@@ -26,6 +26,7 @@ export function addWorkerCommand(program: Command): void {
         codeVersion: codeVersion(),
         tensorflowThreads: config.threads.tensorflow,
         sandboxWorkers: config.threads.sandbox,
+        sandboxPackages: config.sandbox.packages,
         unsafeNoIsolation: options.unsafeNoIsolation ?? false,
         signal: stop.signal,
         onReady: () => say('worker ready'),

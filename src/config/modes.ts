@@ -22,6 +22,7 @@ export const MODE_SWITCHES: Readonly<Record<Mode, Switches>> = {
     'learner.optimiser.weightDecay': 0.01,
     'buffer.keep': 'newest',
     'schedule.solverTasks': 'this_iteration',
+    'sandbox.policy': 'strict',
   },
   published: {
     'learner.advantage': 'trr_plus_plus_token_weighted',
@@ -31,6 +32,7 @@ export const MODE_SWITCHES: Readonly<Record<Mode, Switches>> = {
     'learner.optimiser.weightDecay': 0,
     'buffer.keep': 'oldest',
     'schedule.solverTasks': 'last_iteration',
+    'sandbox.policy': 'published',
   },
 };
 

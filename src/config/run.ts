@@ -8,6 +8,7 @@ import { KEEP_POLICIES } from '../buffer/keep.js';
 import { SOLVER_MIXINGS } from '../buffer/sampling.js';
 import { VALID_PROGRAM_FILTERS } from '../buffer/valid-program-filter.js';
 import { ADVANTAGES } from '../learner/advantages/names.js';
+import { POLICY_NAMES } from '../sandbox/policy.js';
 import { optimiserSchema } from './optimiser.js';
 import { policySchema } from './policy.js';
 
@@ -57,6 +58,14 @@ export const runConfigSchema = z.strictObject({
      */
     mixing: z.enum(SOLVER_MIXINGS).default('max_new'),
   }),
+  sandbox: z
+    .strictObject({
+      /**
+       * What is refused before it runs: `strict` (ours) or `published` (the published lists, dotted entries that do match).
+       */
+      policy: z.enum(POLICY_NAMES).default('strict'),
+    })
+    .prefault({}),
   learnability: z.strictObject({
     /** Rollouts that estimate a proposal's solve rate (azr.reward.n_samples). */
     samples: count.max(256).default(8),

@@ -51,6 +51,8 @@ const GROUPS = {
     clickhouse: port.optional(),
   }),
   threads: z.strictObject({ tensorflow: threads.optional(), sandbox: threads.max(256).optional() }),
+  /** Packages beyond the standard library that programs may import, as in [numpy, sympy]; none by default. */
+  sandbox: z.strictObject({ packages: z.array(name).optional() }),
 } as const;
 
 const fileSchema = z.strictObject({
@@ -61,6 +63,7 @@ const fileSchema = z.strictObject({
   schemaRegistry: GROUPS.schemaRegistry.optional(),
   ports: GROUPS.ports.optional(),
   threads: GROUPS.threads.optional(),
+  sandbox: GROUPS.sandbox.optional(),
 });
 
 export interface StackConfig {
@@ -78,6 +81,7 @@ export interface StackConfig {
   readonly ports: Readonly<Partial<Record<keyof z.infer<typeof GROUPS.ports>, number>>>;
   /** Thread budget: of the TensorFlow engine, and the number of isolated interpreters. */
   readonly threads: { readonly tensorflow: number; readonly sandbox: number };
+  readonly sandbox: { readonly packages: readonly string[] };
 }
 
 export interface LoadOptions {
@@ -101,6 +105,7 @@ const VARIABLES = {
   AZR_SCHEMA_REGISTRY_URL: ['schemaRegistry', 'url'],
   AZR_TENSORFLOW_THREADS: ['threads', 'tensorflow'],
   AZR_SANDBOX_WORKERS: ['threads', 'sandbox'],
+  AZR_SANDBOX_PACKAGES: ['sandbox', 'packages'],
 } as const;
 
 /** @throws UsageError naming the file, its line, or the key or variable with what it holds and what is accepted. */
@@ -136,6 +141,7 @@ export async function loadStackConfig(options: LoadOptions = {}): Promise<StackC
       tensorflow: parsed.threads?.tensorflow ?? os.availableParallelism(),
       sandbox: parsed.threads?.sandbox ?? 1,
     },
+    sandbox: { packages: parsed.sandbox?.packages ?? [] },
   };
 }
 
@@ -209,6 +215,7 @@ export function environmentOf(config: StackConfig, addresses: ServiceAddresses):
     ...present({ AZR_SCHEMA_REGISTRY_URL: addresses.schemaRegistryUrl }),
     AZR_TENSORFLOW_THREADS: String(config.threads.tensorflow),
     AZR_SANDBOX_WORKERS: String(config.threads.sandbox),
+    AZR_SANDBOX_PACKAGES: config.sandbox.packages.join(','),
   };
 }
 
@@ -302,7 +309,8 @@ function applyVariables(
 
 function valueOf(variable: string, text: string, cwd: string): unknown {
   if (variable === 'AZR_DATA_DIR') return path.resolve(cwd, text);
-  if (variable === 'AZR_KAFKA_BROKERS') return text.split(',').map((part) => part.trim());
+  if (variable === 'AZR_KAFKA_BROKERS' || variable === 'AZR_SANDBOX_PACKAGES')
+    return text.split(',').map((part) => part.trim());
   if (variable.endsWith('_THREADS') || variable.endsWith('_WORKERS')) return Number(text);
   return text;
 }

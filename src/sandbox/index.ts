@@ -38,6 +38,11 @@ const UNSAFE_WARNING =
   'WARNING: the sandbox runs WITHOUT namespaces (unsafeNoIsolation): programs of the model can read every file this ' +
   'user can read. Use it only where everything on this machine is disposable.\n';
 
+/** Results hang on the packages that programs may import: their versions stand beside Python's, as in `3.11.2 numpy 2.4.6`. */
+function versionText(python: string, packages: Readonly<Record<string, string>>): string {
+  return [python, ...Object.entries(packages).map(([name, version]) => `${name} ${version}`)].join(' ');
+}
+
 /** Starts a pool of isolated interpreters. Throws IsolationUnavailable where the machine lacks something. */
 export async function createSandbox(options: SandboxOptions = {}): Promise<LocalSandbox> {
   const workers = options.workers ?? 1;
@@ -60,7 +65,11 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Local
     await pool.close();
     throw error;
   }
-  const interpreter: Interpreter = { ...facts, isolation: environment.bwrap === null ? 'none' : 'isolated' };
+  const interpreter: Interpreter = {
+    ...facts,
+    version: versionText(facts.version, environment.packages.versions),
+    isolation: environment.bwrap === null ? 'none' : 'isolated',
+  };
   const analyser = new Analyser((job) => pool.submit(job, 0));
   const parser = new Parser((job) => pool.submit(job, 0));
   const executor = new Executor(pool, analyser, limits);

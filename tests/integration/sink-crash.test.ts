@@ -68,10 +68,9 @@ function sinkProcess(to: ServiceAddresses): ChildProcess {
 
 /** One life of the sink, killed at a random write. @returns where; undefined when it had nothing left to write. */
 async function life(round: ServiceAddresses, random: Random): Promise<Moment | undefined> {
-  let child: ChildProcess | undefined;
   const plan = { write: random.below(REACH), when: random.below(2) === 0 ? 'before' : 'after' } as const;
-  proxy.arm(plan, () => child?.kill('SIGKILL'));
-  child = sinkProcess({ ...round, clickhouseUrl: proxy.url });
+  const child = sinkProcess({ ...round, clickhouseUrl: proxy.url });
+  proxy.arm(plan, () => child.kill('SIGKILL'));
   const over = once(child, 'exit');
   while (child.exitCode === null && child.signalCode === null) {
     // Nothing left to write: the planned write does not come.

@@ -40,6 +40,7 @@ describe('azr.config.yaml', () => {
       schemaRegistry: {},
       ports: {},
       threads: { tensorflow: os.availableParallelism(), sandbox: 1 },
+      sandbox: { packages: [] },
     });
   });
 
