@@ -62,11 +62,13 @@ export class DerivedSchemaIds implements LoadableSchemaIds {
 }
 
 export class RegistrySchemaIds implements LoadableSchemaIds {
+  readonly #host: string;
   readonly #registry: SchemaRegistry;
   readonly #idByType = new Map<string, number>();
   readonly #schemaById = new Map<number, string>();
 
   private constructor(host: string) {
+    this.#host = host.replace(/\/+$/, '');
     this.#registry = new SchemaRegistry({ host });
   }
 
@@ -95,9 +97,14 @@ export class RegistrySchemaIds implements LoadableSchemaIds {
     return this.#schemaById.get(id);
   }
 
+  /** @throws where the registry does not answer: that says nothing about the id, and the message is no dead letter. */
   async load(id: number): Promise<void> {
-    const schema = (await this.#registry.getSchema(id).catch(() => undefined)) as
-      { toString(): string } | undefined;
-    if (schema !== undefined) this.#schemaById.set(id, JSON.stringify(schema));
+    // The text as it was registered: the client gives a parsed schema, whose names are qualified and documents gone.
+    const response = await fetch(`${this.#host}/schemas/ids/${id}`);
+    if (response.status === 404) return;
+    if (!response.ok)
+      throw new Error(`the schema registry at ${this.#host} answers ${response.status} for schema id ${id}`);
+    const { schema } = (await response.json()) as { schema: string };
+    this.#schemaById.set(id, schema);
   }
 }

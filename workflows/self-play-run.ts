@@ -71,7 +71,7 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
 
   try {
     if (state === undefined) {
-      const { preset, configJson, configHash, originJson = '{}' } = input;
+      const { preset, configJson, configHash, originJson = '' } = input;
       const [interpreter, backend] = await Promise.all([sandbox.describeSandbox(), learner.describeEngine()]);
       const run = await orchestrate.startRun({
         runId,
