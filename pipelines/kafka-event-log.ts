@@ -234,6 +234,11 @@ function selects(selector: EventReference['selector'], event: AzrEvent): boolean
   );
 }
 
+/** A reference to a set without events. */
+export function emptyReference(topic: string, selector: EventReference['selector']): EventReference {
+  return { topic, ranges: [], selector, count: 0, digest: digestOf([]) };
+}
+
 function digestOf(set: Iterable<CollectedEvent>): string {
   const lines = [...set].map(
     ({ event, bytes }) => `${event.envelope.eventId} ${createHash('sha256').update(bytes).digest('hex')}\n`,

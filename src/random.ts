@@ -70,3 +70,9 @@ export class Random {
     return low;
   }
 }
+
+/** Running totals of weights: what Random.weighted draws by. */
+export function cumulative(weights: readonly number[]): number[] {
+  let total = 0;
+  return weights.map((weight) => (total += weight));
+}

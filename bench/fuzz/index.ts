@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { EXIT } from '../../src/cli/exit-codes.js';
 import { say, sayJson, table, tell } from '../../src/cli/output.js';
 import { UsageError } from '../../src/config/errors.js';
+import { runBench } from '../run-bench.js';
 import { fuzzCase } from './cases.js';
 import { checkoutMaterial, materialOf } from './material.js';
 import { fuzz, type FuzzReport } from './run.js';
@@ -98,10 +99,4 @@ async function main(): Promise<number> {
   return report.findings.length > 0 ? EXIT.differences : EXIT.ok;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const usage = error instanceof UsageError;
-  console.error(usage ? `error: ${error.message}` : error);
-  process.exitCode = usage ? EXIT.usage : EXIT.unexpected;
-}
+await runBench(main);

@@ -11,6 +11,7 @@ import { EXIT } from '../../src/cli/exit-codes.js';
 import { UsageError } from '../../src/config/errors.js';
 import { findEnvironment } from '../../src/sandbox/environment.js';
 import { IsolationUnavailable } from '../../src/sandbox/index.js';
+import { runBench } from '../run-bench.js';
 import { prepareWorkload } from './prepare.js';
 import {
   aligned,
@@ -159,15 +160,4 @@ async function main(): Promise<number> {
   return report.disagreements.length > 0 ? EXIT.differences : EXIT.ok;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const expected = error instanceof UsageError || error instanceof IsolationUnavailable;
-  console.error(expected ? `error: ${error.message}` : error);
-  process.exitCode =
-    error instanceof UsageError
-      ? EXIT.usage
-      : error instanceof IsolationUnavailable
-        ? EXIT.missing
-        : EXIT.unexpected;
-}
+await runBench(main);

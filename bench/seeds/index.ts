@@ -9,7 +9,8 @@ import { parseArgs } from 'node:util';
 import { EXIT } from '../../src/cli/exit-codes.js';
 import { say, sayJson, table, tell } from '../../src/cli/output.js';
 import { UsageError } from '../../src/config/errors.js';
-import { createSandbox, IsolationUnavailable } from '../../src/sandbox/index.js';
+import { createSandbox } from '../../src/sandbox/index.js';
+import { runBench } from '../run-bench.js';
 import { MEANINGS, PAIR_CLASSES, type PairClass } from './classes.js';
 import { readStored } from './files.js';
 import { rerun, type PairResult } from './rerun.js';
@@ -144,11 +145,4 @@ async function main(): Promise<number> {
   return broken > 0 ? EXIT.usage : EXIT.ok;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const usage = error instanceof UsageError;
-  const missing = error instanceof IsolationUnavailable;
-  console.error(usage || missing ? `error: ${error.message}` : error);
-  process.exitCode = usage ? EXIT.usage : missing ? EXIT.missing : EXIT.unexpected;
-}
+await runBench(main);

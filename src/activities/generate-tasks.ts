@@ -2,8 +2,8 @@
  * `propose.source: uniform`: an iteration's tasks from the tiny domain's generator, executed in the sandbox like any
  * other. There are no proposals, so none is recorded: a task's origin is `builtin` and its proposal null.
  */
-import { createHash } from 'node:crypto';
 import type { EventReference } from '../../pipelines/event-log.js';
+import { emptyReference } from '../../pipelines/kafka-event-log.js';
 import { topicOf } from '../../pipelines/topics.js';
 import type { AzrEvent } from '../../schemas/generated/events.js';
 import { tinyPolicy } from '../config/policy.js';
@@ -14,17 +14,13 @@ import { validateProposals } from '../sandbox/index.js';
 import type { Sandbox } from '../sandbox/port.js';
 import type { StepContext } from '../../workflows/types.js';
 import { executionFact } from './execution-fact.js';
-import { fact, type FactOrigin } from './facts.js';
+import type { FactOrigin } from './facts.js';
+import { unproposedRejection, unproposedTask } from './unproposed-facts.js';
 
 /** A reference to no proposal at all, which any log holds. */
-export function noProposals(context: StepContext): EventReference {
-  return {
-    topic: topicOf('ProposalSampled'),
-    ranges: [],
-    selector: { runId: context.run.runId, iteration: context.iteration, types: ['ProposalSampled'] },
-    count: 0,
-    digest: createHash('sha256').digest('hex'),
-  };
+export function noProposals({ run, iteration }: StepContext): EventReference {
+  const types = ['ProposalSampled'] as const;
+  return emptyReference(topicOf('ProposalSampled'), { runId: run.runId, iteration, types });
 }
 
 /** @returns the events to record, and how many of the tasks the sandbox bore out. */
@@ -57,29 +53,16 @@ export async function generateTasks(
   for (const [i, { subjectId, kind, index, code, inputs }] of drawn.entries()) {
     const result = results[i];
     if (result === undefined) throw new Error(`no result for generated task ${subjectId}`);
-    const common = { proposalId: null, origin: 'builtin', kind, index, formatOk: true } as const;
-    if (!result.ok) {
+    const common = { origin: 'builtin', kind, index, code } as const;
+    if (result.ok) {
+      accepted += 1;
+      const { outputs } = result;
+      const task = { ...common, originalCode: code, inputs, outputs, message: null, imports: [] };
+      events.push(unproposedTask(origin, subjectId, task));
+    } else {
       const { reason, detail } = result;
-      const data = { ...common, subjectId, reason, detail, code, sourceLine: null };
-      events.push(fact(origin, 'TaskRejected', [subjectId], data));
-      continue;
+      events.push(unproposedRejection(origin, subjectId, { ...common, reason, detail, sourceLine: null }));
     }
-    accepted += 1;
-    events.push(
-      fact(origin, 'TaskAccepted', [subjectId], {
-        ...common,
-        taskId: idOf(subjectId, 'task'),
-        code,
-        originalCode: code,
-        inputs,
-        outputs: result.outputs,
-        message: null,
-        imports: [],
-        thought: null,
-        compositeTaskIds: [],
-        referenceTaskIds: [],
-      }),
-    );
   }
   return { events, accepted, rejected: drawn.length - accepted };
 }

@@ -8,7 +8,7 @@ import { checkpointFact } from './checkpoint-fact.js';
 import type { LearnerDependencies } from './dependencies.js';
 import { dataOf, fact, originOf } from './facts.js';
 import { withHeartbeat } from './heartbeat.js';
-import { referenceCheckpoint } from './reference-checkpoint.js';
+import { referenceOf } from './reference-checkpoint.js';
 
 export function makeLearn(dependencies: LearnerDependencies): LearnerSteps['learn'] {
   const { log, configs, engine, codeVersion, checkpoints } = dependencies;
@@ -26,9 +26,7 @@ export function makeLearn(dependencies: LearnerDependencies): LearnerSteps['lear
         {
           signal,
           onProgress: (rows) => report({ rows }),
-          ...(config.learner.klCoefficient === 0
-            ? {}
-            : { reference: await referenceCheckpoint(log, context.run.runId, path.dirname(checkpoints)) }),
+          ...(await referenceOf(config, log, context.run.runId, path.dirname(checkpoints))),
         },
       );
       const origin = originOf(context, codeVersion);

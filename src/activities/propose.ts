@@ -1,12 +1,11 @@
 /** The proposer's turn: one completion for each of `batch` prompts of every kind, from the buffer as the iteration found it. */
 import { idOf, seedOf } from '../coordinates.js';
-import { drawFitting } from '../buffer/draw-fitting.js';
+import { drawFitting, generatorsOf } from '../buffer/draw-fitting.js';
 import { drawProgramTask, drawReferences, PROGRAM_KINDS } from '../buffer/sampling.js';
 import type { TaskBuffer } from '../buffer/task-buffer.js';
 import type { RunConfig } from '../config/run.js';
 import type { Prompt } from '../policy/codec.js';
 import type { ProposePrompt } from '../policy/text/codec.js';
-import { Random } from '../random.js';
 import { taskKinds } from '../tasks/index.js';
 import { TASK_KINDS, type TaskKind } from '../tasks/types.js';
 import type { RolloutSteps } from '../../workflows/steps.js';
@@ -105,8 +104,9 @@ function planProposals(
   const { runId } = context.run;
   return TASK_KINDS.flatMap((kind) =>
     Array.from({ length: batch }, (_, index): PlannedProposal | undefined => {
-      const seed = seedOf(config.seed, context.iteration, 'propose', kind, index, 'references');
-      const randomOf = (attempt: number): Random => new Random(attempt === 0 ? seed : seedOf(seed, attempt));
+      const randomOf = generatorsOf(
+        seedOf(config.seed, context.iteration, 'propose', kind, index, 'references'),
+      );
       const [given] = taskKinds[kind].proposesProgram
         ? []
         : drawFitting(

@@ -5,7 +5,18 @@
 import path from 'node:path';
 import type { EventLog } from '../../pipelines/event-log.js';
 import { topicOf } from '../../pipelines/topics.js';
+import type { RunConfig } from '../config/run.js';
 import type { CheckpointRef } from '../policy/port.js';
+
+/** What PolicyEngine.learn is given beside the rows: a reference where the loss holds the policy to one. */
+export async function referenceOf(
+  { learner }: RunConfig,
+  log: EventLog,
+  runId: string,
+  dataFolder: string,
+): Promise<{ readonly reference?: CheckpointRef }> {
+  return learner.klCoefficient === 0 ? {} : { reference: await referenceCheckpoint(log, runId, dataFolder) };
+}
 
 /**
  * @param dataFolder where the recorded folders begin.

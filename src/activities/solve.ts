@@ -3,12 +3,11 @@
  * drawn from the buffer, this iteration's included (the paper's order) or not (the published one: schedule.solverTasks).
  */
 import { idOf, seedOf } from '../coordinates.js';
-import { drawFitting } from '../buffer/draw-fitting.js';
+import { drawFitting, generatorsOf } from '../buffer/draw-fitting.js';
 import { drawSolverTasks } from '../buffer/sampling.js';
 import type { TaskBuffer } from '../buffer/task-buffer.js';
 import type { RunConfig } from '../config/run.js';
 import type { Prompt } from '../policy/codec.js';
-import { Random } from '../random.js';
 import { taskKinds } from '../tasks/index.js';
 import { TASK_KINDS, type SolverView, type Task, type TaskKind } from '../tasks/types.js';
 import type { RolloutSteps } from '../../workflows/steps.js';
@@ -147,10 +146,7 @@ function planGroups(
   };
   const newest = context.iteration - (config.schedule.solverTasks === 'this_iteration' ? 0 : 1);
   return TASK_KINDS.flatMap((kind) => {
-    const randomOf = (attempt: number): Random => {
-      const seed = seedOf(config.seed, context.iteration, 'solve', kind, 'tasks');
-      return new Random(attempt === 0 ? seed : seedOf(seed, attempt));
-    };
+    const randomOf = generatorsOf(seedOf(config.seed, context.iteration, 'solve', kind, 'tasks'));
     const { batch, mixing, samplesPerTask } = config.solve;
     const own = accepted.filter((task) => task.kind === kind);
     // Generated tasks have no proposer whose reward would rest on rollouts; they are what this iteration is about.

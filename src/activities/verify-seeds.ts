@@ -12,7 +12,8 @@ import { equalLiterals, validateProposals } from '../sandbox/index.js';
 import type { Sandbox } from '../sandbox/port.js';
 import { parseSeedRows, type SeedRow } from '../tasks/seed-rows.js';
 import { executionFact } from './execution-fact.js';
-import { fact, type FactOrigin } from './facts.js';
+import type { FactOrigin } from './facts.js';
+import { unproposedRejection, unproposedTask } from './unproposed-facts.js';
 
 export interface SeedReport {
   readonly runId: string;
@@ -49,45 +50,20 @@ export async function verifySeeds(
     if (result === undefined) throw new Error(`no result for line ${row.line} of ${name}`);
     const refusal = result.ok ? storedOutputRefusal(row, result.outputs) : result;
     if (refusal === undefined && result.ok) {
-      events.push(
-        fact(
-          origin,
-          'TaskAccepted',
-          [subjectId],
-          {
-            taskId: idOf(subjectId, 'task'),
-            proposalId: null,
-            origin: 'seed',
-            kind: row.kind,
-            index: row.line,
-            code: row.code,
-            originalCode: row.originalCode,
-            inputs: row.inputs,
-            outputs: result.outputs,
-            message: row.message,
-            imports: row.imports,
-            thought: null,
-            compositeTaskIds: [],
-            referenceTaskIds: [],
-            formatOk: true,
-          },
-          null,
-        ),
-      );
+      const { kind, line: index, code, originalCode, inputs, message, imports } = row;
+      const task = { origin: 'seed', kind, index, code, originalCode, inputs, message, imports } as const;
+      events.push(unproposedTask(origin, subjectId, { ...task, outputs: result.outputs }));
       continue;
     }
     const { reason, detail } = refusal ?? { reason: 'unknown', detail: '' };
     reasons[reason] = (reasons[reason] ?? 0) + 1;
     events.push(
-      fact(origin, 'TaskRejected', [subjectId], {
-        subjectId,
-        proposalId: null,
+      unproposedRejection(origin, subjectId, {
         origin: 'seed',
         kind: row.kind,
         index: row.line,
         reason,
         detail: `${name}, line ${row.line}: ${detail}`,
-        formatOk: true,
         code: row.code,
         sourceLine: row.line,
       }),

@@ -2,6 +2,7 @@
  * Several streams of events as one, by ascending iteration: a k-way merge that holds one event a stream. Each stream goes
  * on in its own order; an event whose iteration is lower than the one before it comes at once.
  */
+import type { EventLog, LoggedEvent, Offsets } from '../../pipelines/event-log.js';
 import type { AzrEvent } from '../../schemas/generated/events.js';
 
 export async function* mergeByIteration<T extends { readonly event: AzrEvent }>(
@@ -28,4 +29,18 @@ export async function* mergeByIteration<T extends { readonly event: AzrEvent }>(
   } finally {
     for (const { iterator } of open) await iterator.return?.();
   }
+}
+
+/** A topic's wanted events up to `to`, as a stream a partition: what the merge takes. */
+export function partitionStreams(
+  log: EventLog,
+  topic: string,
+  to: Offsets,
+  wanted: (event: AzrEvent) => boolean,
+): AsyncIterable<LoggedEvent>[] {
+  const ends = to[topic] ?? {};
+  return Object.keys(ends).map((partition) => {
+    const others = Object.fromEntries(Object.entries(ends).filter(([key]) => key !== partition));
+    return log.scan(topic, { [topic]: others }, to, wanted);
+  });
 }

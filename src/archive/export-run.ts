@@ -4,13 +4,13 @@
  */
 import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { EventLog, LoggedEvent, Offsets } from '../../pipelines/event-log.js';
+import type { EventLog } from '../../pipelines/event-log.js';
 import { snakeCase } from '../../pipelines/clickhouse/rows.js';
 import { newestSchema } from '../../pipelines/serde.js';
 import { eventTopics } from '../../pipelines/topics.js';
-import type { EventDataByType, EventType } from '../../schemas/generated/events.js';
+import type { AzrEvent, EventDataByType, EventType } from '../../schemas/generated/events.js';
 import { UsageError } from '../config/errors.js';
-import { mergeByIteration } from './by-iteration.js';
+import { mergeByIteration, partitionStreams } from './by-iteration.js';
 import { EventFileWriter } from './event-file.js';
 import { digestOfFile, FORMAT, FORMAT_VERSION, MANIFEST, type ArchiveManifest } from './manifest.js';
 
@@ -90,9 +90,12 @@ async function writeEvents(log: EventLog, runId: string, folder: string): Promis
   let started: EventDataByType['RunStarted'] | undefined;
   let iterations = 0;
   const to = await log.watermarks(eventTopics());
+  const mine = (event: AzrEvent): boolean => event.envelope.runId === runId;
   for (const topic of eventTopics()) {
     const seen = new Set<string>();
-    for await (const { event, partition, offset } of mergeByIteration(partitionsOf(log, topic, to, runId))) {
+    for await (const { event, partition, offset } of mergeByIteration(
+      partitionStreams(log, topic, to, mine),
+    )) {
       if (seen.has(event.envelope.eventId)) continue;
       seen.add(event.envelope.eventId);
       let target = writers.get(event.type);
@@ -111,20 +114,6 @@ async function writeEvents(log: EventLog, runId: string, folder: string): Promis
   for (const { writer } of writers.values()) await writer.end();
   const files = [...writers].map(([type, { writer, file }]) => ({ file, type, count: writer.count }));
   return { files, started, checkpoints: [...checkpoints.values()], iterations };
-}
-
-/** The run's events of each partition of a topic, as a stream a partition. */
-function partitionsOf(
-  log: EventLog,
-  topic: string,
-  to: Offsets,
-  runId: string,
-): AsyncIterable<LoggedEvent>[] {
-  const ends = to[topic] ?? {};
-  return Object.keys(ends).map((partition) => {
-    const others = Object.fromEntries(Object.entries(ends).filter(([key]) => key !== partition));
-    return log.scan(topic, { [topic]: others }, to, (event) => event.envelope.runId === runId);
-  });
 }
 
 async function copyCheckpoints(

@@ -8,7 +8,7 @@
  * off goes on, and a second one writes nothing.
  */
 import { createHash } from 'node:crypto';
-import { cp, mkdir, rename, rm } from 'node:fs/promises';
+import { cp } from 'node:fs/promises';
 import path from 'node:path';
 import type { EventLog, Offsets } from '../../pipelines/event-log.js';
 import { DerivedSchemaIds } from '../../pipelines/schema-ids.js';
@@ -19,6 +19,7 @@ import { UsageError } from '../config/errors.js';
 import { mergeByIteration } from './by-iteration.js';
 import { readEventFile, type ArchivedEvent } from './event-file.js';
 import { digestOfFile, readArchive, type ArchiveManifest } from './manifest.js';
+import { placeFolder } from './place-folder.js';
 
 export interface ImportOptions {
   readonly folder: string;
@@ -46,7 +47,9 @@ export async function importRun(log: EventLog, options: ImportOptions): Promise<
   const wanted = await missingCheckpoints(manifest, dataFolder);
 
   for (const checkpoint of wanted)
-    await placeCheckpoint(path.join(folder, checkpoint.folder), path.join(dataFolder, checkpoint.folder));
+    await placeFolder(path.join(dataFolder, checkpoint.folder), (beside) =>
+      cp(path.join(folder, checkpoint.folder), beside, { recursive: true }),
+    );
   let written = 0;
   for await (const { iteration, group } of iterations(folder, manifest)) {
     const missing = group.filter(({ envelope }) => !standing.has(envelope.eventId));
@@ -197,14 +200,4 @@ async function missingCheckpoints(
       );
   }
   return missing;
-}
-
-/** Beside first, then in one step: half a checkpoint does not exist. */
-async function placeCheckpoint(from: string, to: string): Promise<void> {
-  const beside = `${to}.${process.pid}.tmp`;
-  await mkdir(path.dirname(to), { recursive: true });
-  await rm(beside, { recursive: true, force: true });
-  await cp(from, beside, { recursive: true });
-  await rm(to, { recursive: true, force: true });
-  await rename(beside, to);
 }

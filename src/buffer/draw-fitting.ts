@@ -3,9 +3,15 @@
  * published code drops it, and for a proposer's program loops for ever where none fits). Where all fit, which is the
  * rule, the first draw stands.
  */
-import type { Random } from '../random.js';
+import { seedOf } from '../coordinates.js';
+import { Random } from '../random.js';
 import type { TaskKind } from '../tasks/types.js';
 import type { BufferedTask, TaskBuffer } from './task-buffer.js';
+
+/** Generators of the draws from one seed: the first draw has the seed itself. */
+export function generatorsOf(seed: number): (attempt: number) => Random {
+  return (attempt) => new Random(attempt === 0 ? seed : seedOf(seed, attempt));
+}
 
 /**
  * @param draw from a buffer without the tasks set aside.

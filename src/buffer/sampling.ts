@@ -2,7 +2,7 @@
  * Draws from the buffer: references for proposers, programs for induction proposers, tasks for solvers.
  * All are functions of the buffer's state and a seeded generator (azr-spec, section 3).
  */
-import type { Random } from '../random.js';
+import { cumulative, type Random } from '../random.js';
 import type { TaskKind } from '../tasks/types.js';
 import type { BufferedTask, TaskBuffer } from './task-buffer.js';
 
@@ -114,9 +114,8 @@ function newestFirst(
 function drawByStep(tasks: readonly BufferedTask[], count: number, random: Random): BufferedTask[] {
   if (tasks.length === 0) return [];
   const onlySeeds = tasks.every(({ iteration }) => iteration === 0);
-  let total = 0;
-  const cumulative = tasks.map(({ iteration }) => (total += onlySeeds ? 1 : iteration));
-  return Array.from({ length: count }, () => tasks[random.weighted(cumulative)] as BufferedTask);
+  const totals = cumulative(tasks.map(({ iteration }) => (onlySeeds ? 1 : iteration)));
+  return Array.from({ length: count }, () => tasks[random.weighted(totals)] as BufferedTask);
 }
 
 /**

@@ -5,7 +5,7 @@
  * Kept per kind: at most `maxTasks` tasks (keep.ts says which), less those that the filter refuses. Kept per task:
  * attempts and successes of its solvers, for mixing by solve rate. Counted: values by type (type-counters.ts).
  */
-import { inductionAccuracy, type InductionRule } from '../reward/induction-accuracy.js';
+import { meanAccuracy, type InductionRule } from '../reward/induction-accuracy.js';
 import { TASK_KINDS, type Task, type TaskKind } from '../tasks/types.js';
 import { leavingPlace, type KeepPolicy } from './keep.js';
 import { countTask, emptyTypeCounters, type TypeCounters } from './type-counters.js';
@@ -92,13 +92,7 @@ export function recordVerdict(buffer: TaskBuffer, verdict: BufferVerdict, policy
 
   const task = buffer.byId.get(taskId);
   if (purpose !== 'learnability' || task === undefined || policy.validProgramFilter === 'all') return;
-  const total = attempts.reduce(
-    (sum, { accuracy }) =>
-      sum + (task.kind === 'induction' ? inductionAccuracy(accuracy, policy.induction) : accuracy),
-    0,
-  );
-  const meanAccuracy = attempts.length === 0 ? 0 : total / attempts.length;
-  if (passesFilter(meanAccuracy, policy.validProgramFilter)) return;
+  if (passesFilter(meanAccuracy(task.kind, attempts, policy.induction), policy.validProgramFilter)) return;
   const place = buffer.tasks[task.kind].indexOf(task);
   if (place >= 0) remove(buffer, task.kind, place);
 }

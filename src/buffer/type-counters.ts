@@ -5,7 +5,7 @@
  *
  * Deviation: seed rows count once; the published code counts them as seeds and again as rows of the buffers.
  */
-import { typeOfText, type TypeCounts } from '../reward/intrinsic/answer-diversity.js';
+import { countText, typeOfText, type TypeCounts } from '../reward/intrinsic/answer-diversity.js';
 
 type Counter = Map<string, Map<string, number>>;
 
@@ -37,16 +37,10 @@ export function emptyTypeCounters(): TypeCounters {
 
 /** In place. */
 export function countTask(counters: TypeCounters, task: CountedTask): void {
-  for (const text of task.inputs) count(counters.inputs, typeOfText(text), text);
+  for (const text of task.inputs) countText(counters.inputs, typeOfText(text), text);
   for (const text of task.outputs)
-    if (task.kind === ERROR_TYPE) count(counters.errors, ERROR_TYPE, text);
-    else count(counters.outputs, typeOfText(text), text);
-}
-
-function count(counter: Counter, type: string, text: string): void {
-  const values = counter.get(type) ?? new Map<string, number>();
-  counter.set(type, values);
-  values.set(text, (values.get(text) ?? 0) + 1);
+    if (task.kind === ERROR_TYPE) countText(counters.errors, ERROR_TYPE, text);
+    else countText(counters.outputs, typeOfText(text), text);
 }
 
 /** What the published metrics `types/...` say: distinct types, distinct values, all values, and by type. */

@@ -4,7 +4,7 @@ import { createEventLog } from '../../pipelines/kafka-event-log.js';
 import { UsageError } from '../config/errors.js';
 import { forkRun } from '../fork/fork-run.js';
 import { say, sayJson } from './output.js';
-import { collect, ensureStack, followToEnd, scheduleOf, startWorkflow } from './run.js';
+import { collect, ensureStack, followToEnd, startFromLog } from './run.js';
 import { codeVersion, withTemporal } from './session.js';
 import { unknownRun } from './unknown-run.js';
 
@@ -41,14 +41,7 @@ export function addForkCommand(program: Command): void {
       if (forked === undefined) throw await unknownRun(session, parent);
       const { runId, logged, inherited } = forked;
       await withTemporal(session.addresses, async (client) => {
-        await startWorkflow(client, {
-          runId,
-          preset: logged.preset,
-          configJson: logged.configJson,
-          configHash: logged.configHash,
-          schedule: scheduleOf(forked.config),
-          state: logged.state(session.config.dataDir),
-        });
+        await startFromLog(session, client, runId, logged, forked.config);
         const facts = { run: runId, parent, iteration: forked.iteration, inherited };
         if (options.json === true) sayJson(facts);
         else

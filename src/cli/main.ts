@@ -2,7 +2,6 @@
 import { Command, CommanderError } from 'commander';
 import { UsageError } from '../config/errors.js';
 import { addDeadLetterCommands } from './dead-letters.js';
-import { IsolationUnavailable } from '../sandbox/index.js';
 import { EXIT } from './exit-codes.js';
 import { addExportCommands } from './export.js';
 import { addForkCommand } from './fork.js';
@@ -66,10 +65,6 @@ function report(error: unknown): number {
   if (error instanceof UsageError) {
     tell(`azr: ${error.message}`);
     return EXIT.usage;
-  }
-  if (error instanceof IsolationUnavailable) {
-    tell(`azr: ${error.message}`);
-    return EXIT.missing;
   }
   const code = (error as { exitCode?: unknown }).exitCode;
   if (typeof code === 'number') {

@@ -1,15 +1,10 @@
 /** `azr measure`: the intrinsic measures of programs and of pairs of programs, for JSON lines. */
-import { createReadStream } from 'node:fs';
-import { access } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { UsageError } from '../config/errors.js';
 import { astEditDistance } from '../reward/intrinsic/ast-edit-distance.js';
 import { programMeasures } from '../reward/intrinsic/measures.js';
-import { createSandbox } from '../sandbox/index.js';
 import { stream } from '../sandbox/jsonl.js';
 import type { ParseResult, RewriteResult, Sandbox } from '../sandbox/port.js';
-import { EXIT } from './exit-codes.js';
+import { answerLines, type SandboxLineOptions } from './sandbox-lines.js';
 
 type Item =
   | { readonly kind: 'program'; readonly snippet: string }
@@ -41,20 +36,10 @@ export function addMeasureCommand(program: Command): void {
 What cannot be measured has 0 and says why in the field error. A malformed line is reported with its number on standard
 error and skipped, and the exit code is then 2.`,
     )
-    .action(async (file: string, options: { workers: string; unsafeNoIsolation?: boolean }) => {
-      const workers = Number(options.workers);
-      if (!Number.isInteger(workers) || workers < 1 || workers > 64)
-        throw new UsageError(`--workers is ${options.workers}; accepted are 1 to 64`);
-      const input = await open(file);
-      const box = await createSandbox({ workers, unsafeNoIsolation: options.unsafeNoIsolation ?? false });
-      try {
-        const malformed = await stream(input, process.stdout, process.stderr, itemOf, (lines) =>
-          answers(box, lines),
-        );
-        if (malformed > 0) process.exitCode = EXIT.usage;
-      } finally {
-        await box.close();
-      }
+    .action(async (file: string, options: SandboxLineOptions) => {
+      await answerLines(file, options, (box, input) =>
+        stream(input, process.stdout, process.stderr, itemOf, (lines) => answers(box, lines)),
+      );
     });
 }
 
@@ -139,14 +124,4 @@ function pairAnswer(a: ParseResult, b: ParseResult): { distance: number; error?:
   if (!b.ok) return { distance: 0, error: `b: ${b.error}` };
   const result = astEditDistance(a.tree, b.tree);
   return result.ok ? { distance: result.distance } : { distance: 0, error: result.error };
-}
-
-async function open(file: string): Promise<Readable> {
-  if (file === '-') return process.stdin;
-  try {
-    await access(file);
-  } catch {
-    throw new UsageError(`FILE is ${file}, which cannot be read; accepted is a file of JSON lines, or -`);
-  }
-  return createReadStream(file);
 }

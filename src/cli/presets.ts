@@ -6,6 +6,7 @@ import { leaves } from '../config/key-paths.js';
 import { MODES } from '../config/modes.js';
 import { presetNames, resolveRunConfig, type ResolvedPreset } from '../config/presets.js';
 import { say, sayJson, table } from './output.js';
+import { collect } from './run.js';
 
 interface Choice {
   readonly set: string[];
@@ -78,12 +79,7 @@ export function addPresetCommands(program: Command): void {
 function withChoice(command: Command): Command {
   return command
     .option('--mode <name>', `one of ${MODES.join(', ')}; takes the place of the preset's own`)
-    .option(
-      '--set <key=value>',
-      'override a key, as in learner.clipLow=0.1',
-      (value: string, earlier: string[]) => [...earlier, value],
-      [],
-    );
+    .option('--set <key=value>', 'override a key, as in learner.clipLow=0.1', collect, []);
 }
 
 function summary({ preset, config, origin, hash }: ResolvedPreset): Record<string, unknown> {

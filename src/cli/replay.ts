@@ -3,11 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { referenceCheckpoint } from '../activities/reference-checkpoint.js';
+import { referenceOf } from '../activities/reference-checkpoint.js';
 import { learnConfig, learnRows } from '../learner/learn-inputs.js';
 import { checkpointFolder } from '../learner/checkpoint-folder.js';
 import { createEventLog } from '../../pipelines/kafka-event-log.js';
-import { nearest, UsageError } from '../config/errors.js';
+import { UsageError } from '../config/errors.js';
 import { createPolicyEngine } from '../policy/index.js';
 import type { PolicyEngine } from '../policy/port.js';
 import {
@@ -21,8 +21,8 @@ import { createSandbox } from '../sandbox/index.js';
 import type { Sandbox } from '../sandbox/port.js';
 import { EXIT } from './exit-codes.js';
 import { say, sayJson, table, tell } from './output.js';
-import { knownRuns } from './runs.js';
-import { openSession, withTemporal } from './session.js';
+import { openSession } from './session.js';
+import { unknownRun } from './unknown-run.js';
 
 const SHOWN_DIFFERENCES = 20;
 const DEFAULT_CHECKS: readonly ReplayCheck[] = ['executions', 'verdicts', 'rewards', 'advantages'];
@@ -64,9 +64,7 @@ export function addReplayCommand(program: Command): void {
             learnRows(samples),
             learnConfig(config, iteration),
             path.join(scratch, `v${step.version}`),
-            config.learner.klCoefficient === 0
-              ? {}
-              : { reference: await referenceCheckpoint(log, runId, session.config.dataDir) },
+            await referenceOf(config, log, runId, session.config.dataDir),
           );
           return checkpoint.digest;
         };
@@ -83,16 +81,7 @@ export function addReplayCommand(program: Command): void {
             relearn,
             onIteration: (iteration) => tell(`iteration ${iteration} replayed`),
           });
-          if (result.kind === 'unknown-run') {
-            const known = await withTemporal(session.addresses, (client) => knownRuns(session, client));
-            const near = nearest(
-              runId,
-              known.map((run) => run.run),
-            );
-            throw new UsageError(
-              `run ${JSON.stringify(runId)} is not in the log${near === undefined ? '' : `; did you mean ${near}?`} (npx azr runs lists all)`,
-            );
-          }
+          if (result.kind === 'unknown-run') throw await unknownRun(session, runId);
           if (result.kind === 'no-such-iteration')
             throw new UsageError(
               `--from ${options.from ?? 1} --to ${options.to ?? 'the newest'}: run ${runId} has completed iterations ${span(result.known)}`,

@@ -2,21 +2,23 @@
 import { WorkflowIdReusePolicy, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import { up } from '../../infra/local/index.js';
-import { runStateFromLog } from '../../pipelines/run-state.js';
+import { runStateFromLog, type LoggedRun } from '../../pipelines/run-state.js';
 import { createEventLog } from '../../pipelines/kafka-event-log.js';
 import { TASK_QUEUES } from '../../workflows/steps.js';
 import type { RunSchedule, SelfPlayRunInput } from '../../workflows/types.js';
-import { nearest, UsageError } from '../config/errors.js';
+import { UsageError } from '../config/errors.js';
 import { MODES } from '../config/modes.js';
 import { requirePolicy } from '../config/policy-present.js';
 import { checkRunConfig, resolveRunConfig, stableJson } from '../config/presets.js';
 import type { RunConfig } from '../config/run.js';
+import { checkRunId } from '../config/run-id.js';
 import { EXIT } from './exit-codes.js';
 import { follow } from './follow.js';
 import { say, sayJson, table, tell } from './output.js';
 import { knownRuns } from './runs.js';
 import { openSession, withTemporal, type Session } from './session.js';
 import { printSummary } from './summary.js';
+import { unknownAmong } from './unknown-run.js';
 
 export function addRunCommands(program: Command): void {
   program
@@ -59,10 +61,7 @@ export function addRunCommands(program: Command): void {
         const resolved = await resolveRunConfig(preset, overrides, options.mode);
         await requirePolicy(resolved.preset, resolved.config.policy);
         const runId = options.run ?? `${resolved.preset}-${timestamp()}`;
-        if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(runId))
-          throw new UsageError(
-            `--run is ${JSON.stringify(runId)}; accepted are letters, digits, dots, dashes and underscores, 100 at most`,
-          );
+        checkRunId(runId);
         const session = await ensureStack(options.json === true);
         await withTemporal(session.addresses, async (client) => {
           await startWorkflow(client, {
@@ -167,7 +166,7 @@ function timestamp(): string {
   return new Date().toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
 }
 
-export function scheduleOf(config: RunConfig): RunSchedule {
+function scheduleOf(config: RunConfig): RunSchedule {
   const { iterations, minutes, continueAsNewEvery } = config.schedule;
   return { iterations, minutes, continueAsNewEvery, evaluateEvery: config.evaluation.every };
 }
@@ -177,7 +176,7 @@ export async function ensureStack(quiet: boolean): Promise<Session> {
   return openSession();
 }
 
-export async function startWorkflow(client: Client, input: SelfPlayRunInput): Promise<void> {
+async function startWorkflow(client: Client, input: SelfPlayRunInput): Promise<void> {
   try {
     await client.workflow.start('selfPlayRun', {
       workflowId: input.runId,
@@ -198,6 +197,24 @@ export async function startWorkflow(client: Client, input: SelfPlayRunInput): Pr
   }
 }
 
+/** A run goes on from the state that the log holds of it. */
+export function startFromLog(
+  session: Session,
+  client: Client,
+  runId: string,
+  logged: LoggedRun,
+  config: RunConfig,
+): Promise<void> {
+  return startWorkflow(client, {
+    runId,
+    preset: logged.preset,
+    configJson: logged.configJson,
+    configHash: logged.configHash,
+    schedule: scheduleOf(config),
+    state: logged.state(session.config.dataDir),
+  });
+}
+
 export async function followToEnd(
   session: Session,
   client: Client,
@@ -216,11 +233,7 @@ async function requireRun(session: Session, client: Client, runId: string): Prom
     await client.workflow.getHandle(runId).describe();
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
-    const known = (await knownRuns(session, client)).map((run) => run.run);
-    const near = nearest(runId, known);
-    throw new UsageError(
-      `run ${JSON.stringify(runId)} is not known${near === undefined ? '' : `; did you mean ${near}?`} (npx azr runs lists all)`,
-    );
+    throw unknownAmong(runId, await knownRuns(session, client), 'known');
   }
 }
 
@@ -249,14 +262,7 @@ async function resumeRun(session: Session, client: Client, runId: string): Promi
       throw new UsageError(`run ${runId} has no RunStarted in the log; start it anew with azr run`);
     }
     const { config } = checkRunConfig(JSON.parse(found.configJson), `RunStarted of ${runId}`);
-    await startWorkflow(client, {
-      runId,
-      preset: found.preset,
-      configJson: found.configJson,
-      configHash: found.configHash,
-      schedule: scheduleOf(config),
-      state: found.state(session.config.dataDir),
-    });
+    await startFromLog(session, client, runId, found, config);
     return `starts again from the log, after iteration ${found.iteration}`;
   } finally {
     await log.close();

@@ -9,19 +9,21 @@
  *
  * RunStarted comes first and RunForked last: a fork that was broken off lacks it, and the same call completes it.
  */
-import { cp, link, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { cp, link, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { EventLog } from '../../pipelines/event-log.js';
 import { runStateFromLog, type LoggedRun } from '../../pipelines/run-state.js';
 import { eventTopics, topicOf } from '../../pipelines/topics.js';
 import type { AzrEvent, EventDataByType, EventType } from '../../schemas/generated/events.js';
 import { fact } from '../activities/facts.js';
-import { mergeByIteration } from '../archive/by-iteration.js';
+import { mergeByIteration, partitionStreams } from '../archive/by-iteration.js';
 import { digestOfFile } from '../archive/manifest.js';
+import { placeFolder } from '../archive/place-folder.js';
 import { UsageError } from '../config/errors.js';
 import { applyOverride } from '../config/overrides.js';
 import { checkRunConfig, stableJson } from '../config/presets.js';
 import type { RunConfig } from '../config/run.js';
+import { checkRunId } from '../config/run-id.js';
 import { idOf } from '../coordinates.js';
 import { checkpointFolder } from '../learner/checkpoint-folder.js';
 
@@ -191,10 +193,7 @@ function forkedCheckpoints(source: Parent, parent: string, iteration: number): S
 
 /** @returns whether nothing of the fork stands in the log. @throws UsageError where the name is taken. */
 async function checkName(log: EventLog, runId: string, started: AzrEvent): Promise<boolean> {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(runId))
-    throw new UsageError(
-      `--run is ${JSON.stringify(runId)}; accepted are letters, digits, dots, dashes and underscores, 100 at most`,
-    );
+  checkRunId(runId);
   const mine = (event: AzrEvent): boolean => event.envelope.runId === runId;
   let standing: AzrEvent | undefined;
   let complete = false;
@@ -220,13 +219,9 @@ async function* stateOf(
   const to = await log.watermarks(eventTopics());
   const wanted = (event: AzrEvent): boolean =>
     event.envelope.runId === parent && event.envelope.iteration <= upTo && INHERITED.includes(event.type);
-  const streams = [...new Set(INHERITED.map(topicOf))].flatMap((topic) => {
-    const ends = to[topic] ?? {};
-    return Object.keys(ends).map((partition) => {
-      const others = Object.fromEntries(Object.entries(ends).filter(([key]) => key !== partition));
-      return log.scan(topic, { [topic]: others }, to, wanted);
-    });
-  });
+  const streams = [...new Set(INHERITED.map(topicOf))].flatMap((topic) =>
+    partitionStreams(log, topic, to, wanted),
+  );
   const sets = new Map<number, AzrEvent[]>();
   const seen = new Set<string>();
   for (const event of checkpoints)
@@ -286,16 +281,12 @@ async function inheritCheckpoint(event: AzrEvent, runId: string, dataFolder: str
     throw new UsageError(
       `checkpoint ${version} in ${from} ${found === undefined ? 'is missing' : `has digest ${found}`}; the log says ${digest}. Accepted is an iteration whose checkpoint is there`,
     );
-  if ((await digestOf(to)) !== digest) {
-    const beside = `${to}.${process.pid}.tmp`;
-    await rm(beside, { recursive: true, force: true });
-    await mkdir(beside, { recursive: true });
-    for (const name of await readdir(from))
-      await link(path.join(from, name), path.join(beside, name)).catch(() =>
-        cp(path.join(from, name), path.join(beside, name), { recursive: true }),
-      );
-    await rm(to, { recursive: true, force: true });
-    await rename(beside, to);
-  }
+  if ((await digestOf(to)) !== digest)
+    await placeFolder(to, async (beside) => {
+      for (const name of await readdir(from))
+        await link(path.join(from, name), path.join(beside, name)).catch(() =>
+          cp(path.join(from, name), path.join(beside, name), { recursive: true }),
+        );
+    });
   return { ...event, data: { ...event.data, folder: path.relative(dataFolder, to) } };
 }

@@ -13,7 +13,7 @@ import {
   type Reward,
   type RewardLevels,
 } from './composite.js';
-import { inductionAccuracy, type InductionRule } from './induction-accuracy.js';
+import { attemptAccuracy, meanAccuracy, type InductionRule } from './induction-accuracy.js';
 import { learnability, type LearnabilityRule } from './learnability.js';
 
 export interface IterationFacts {
@@ -48,8 +48,6 @@ const REPEATS: readonly string[] = ['duplicate', 'program-cap'];
 
 export function iterationRewards(facts: IterationFacts, settings: RewardSettings): IterationRewards {
   const verdictOf = new Map(facts.verdicts.map((verdict) => [verdict.groupId, verdict]));
-  const accuracyOf = (kind: TaskKind, share: number): number =>
-    kind === 'induction' ? inductionAccuracy(share, settings.induction) : share;
 
   const estimates: EventDataByType['LearnabilityEstimated'][] = [];
   const proposalOfTask = new Map(facts.accepted.map((task) => [task.taskId, task.proposalId]));
@@ -57,15 +55,14 @@ export function iterationRewards(facts: IterationFacts, settings: RewardSettings
     const proposalId = proposalOfTask.get(verdict.taskId);
     if (verdict.purpose !== 'learnability' || proposalId === undefined || proposalId === null) continue;
     const kind = verdict.kind as TaskKind;
-    const total = verdict.attempts.reduce((sum, attempt) => sum + accuracyOf(kind, attempt.accuracy), 0);
-    const meanAccuracy = verdict.attempts.length === 0 ? 0 : total / verdict.attempts.length;
+    const accuracy = meanAccuracy(kind, verdict.attempts, settings.induction);
     estimates.push({
       proposalId,
       taskId: verdict.taskId,
       kind: verdict.kind,
       samples: verdict.attempts.length,
-      meanAccuracy,
-      learnability: learnability(meanAccuracy, settings.learnability),
+      meanAccuracy: accuracy,
+      learnability: learnability(accuracy, settings.learnability),
     });
   }
 
@@ -105,7 +102,11 @@ export function iterationRewards(facts: IterationFacts, settings: RewardSettings
       taskId: solution.taskId,
       attempts: solution.attempts.map((attempt) => ({
         sample: attempt.sample,
-        ...solverReward(attempt.formatOk, accuracyOf(kind, shareOf.get(attempt.sample) ?? 0), settings),
+        ...solverReward(
+          attempt.formatOk,
+          attemptAccuracy(kind, shareOf.get(attempt.sample) ?? 0, settings.induction),
+          settings,
+        ),
       })),
     });
   }

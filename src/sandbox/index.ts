@@ -31,7 +31,10 @@ export interface LocalSandbox extends Sandbox {
 }
 
 /** The machine lacks what the sandbox needs; the message names the remedy. */
-export class IsolationUnavailable extends Error {}
+export class IsolationUnavailable extends Error {
+  /** Something that must be installed is missing. */
+  readonly exitCode = 3;
+}
 
 const MAX_WORKERS = 256;
 const UNSAFE_WARNING =

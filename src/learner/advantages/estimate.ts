@@ -53,10 +53,7 @@ export function standardised(value: number, { mean, std }: Moments): number {
 }
 
 /** Rewards by key, in the order in which keys first occur. */
-export function rewardsBy(
-  rows: readonly RewardedRow[],
-  keyOf: (row: RewardedRow) => string,
-): Map<string, number[]> {
+function rewardsBy(rows: readonly RewardedRow[], keyOf: (row: RewardedRow) => string): Map<string, number[]> {
   const rewards = new Map<string, number[]>();
   for (const row of rows) {
     const list = rewards.get(keyOf(row));
@@ -74,6 +71,27 @@ export function groupBaselines(rows: readonly RewardedRow[]): Map<string, GroupB
       { group, ...momentsOf(rewards) },
     ]),
   );
+}
+
+/**
+ * Advantages against the other attempts at the same prompt; a completion that is alone with its prompt is held against
+ * its role and kind.
+ */
+export function relativeToPrompt(
+  rows: readonly RewardedRow[],
+  advantageOf: (reward: number, baseline: Moments) => number,
+): AdvantageEstimate {
+  const baselines = groupBaselines(rows);
+  const prompts = new Map(
+    [...rewardsBy(rows, ({ prompt }) => prompt)].map(([prompt, rewards]) => [prompt, momentsOf(rewards)]),
+  );
+  return {
+    advantages: rows.map(({ group, prompt, reward }) => {
+      const own = known(prompts, prompt);
+      return advantageOf(reward, own.count > 1 ? own : known(baselines, group));
+    }),
+    baselines: [...baselines.values()],
+  };
 }
 
 /** What a map must hold by construction. */

@@ -9,28 +9,10 @@
  * A completion that is alone with its prompt (a proposal always, a solver's attempt with samplesPerTask 1) leaves itself
  * out of its role and kind instead; alone there too, it has advantage 0.
  */
-import {
-  groupBaselines,
-  known,
-  momentsOf,
-  rewardsBy,
-  type AdvantageEstimate,
-  type Moments,
-  type RewardedRow,
-} from './estimate.js';
+import { relativeToPrompt, type AdvantageEstimate, type Moments, type RewardedRow } from './estimate.js';
 
 export function rloo(rows: readonly RewardedRow[]): AdvantageEstimate {
-  const baselines = groupBaselines(rows);
-  const prompts = new Map(
-    [...rewardsBy(rows, ({ prompt }) => prompt)].map(([prompt, rewards]) => [prompt, momentsOf(rewards)]),
-  );
-  return {
-    advantages: rows.map(({ group, prompt, reward }) => {
-      const own = known(prompts, prompt);
-      return leaveOneOut(reward, own.count > 1 ? own : known(baselines, group));
-    }),
-    baselines: [...baselines.values()],
-  };
+  return relativeToPrompt(rows, leaveOneOut);
 }
 
 function leaveOneOut(reward: number, { count, mean }: Moments): number {

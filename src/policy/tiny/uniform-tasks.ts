@@ -4,7 +4,7 @@
  * A program has length 1, 2 or 3 with the given weights and is uniform within its length; each input is uniform among
  * those that the evaluation does not hold out. Only programs and inputs are made here: outputs are the sandbox's.
  */
-import { Random } from '../../random.js';
+import { cumulative, Random } from '../../random.js';
 import type { TaskKind } from '../../tasks/types.js';
 import { seedOf } from '../../coordinates.js';
 import { drawInputFor, drawProgram } from './generator.js';
@@ -31,12 +31,11 @@ export function uniformTasks(
   count: number,
   lengthWeights: readonly number[],
 ): UniformTask[] {
-  let total = 0;
-  const cumulative = lengthWeights.map((weight) => (total += weight));
+  const totals = cumulative(lengthWeights);
   return KINDS.flatMap((kind) =>
     Array.from({ length: count }, (_, index): UniformTask => {
       const random = new Random(seedOf(seed, iteration, 'uniform-task', kind, index));
-      const operations = drawProgram(random, 1 + random.weighted(cumulative));
+      const operations = drawProgram(random, 1 + random.weighted(totals));
       const inputs = Array.from({ length: kind === 'induction' ? INDUCTION_INPUTS : 1 }, () =>
         renderList(drawInputFor(random, operations)),
       );

@@ -8,7 +8,7 @@
  * Deviation from the paper: AZR starts from a pretrained model and has no warm-up.
  */
 import type { LearnRow } from '../port.js';
-import { Random } from '../../random.js';
+import { cumulative, Random } from '../../random.js';
 import { INDUCTION_INPUTS } from './grammar.js';
 import { drawInputFor, drawProgram } from './generator.js';
 import { trace } from './operations.js';
@@ -128,9 +128,4 @@ function solveRow(random: Random, kind: (typeof KINDS)[number], operations: read
       };
     }
   }
-}
-
-function cumulative(weights: readonly number[]): number[] {
-  let total = 0;
-  return weights.map((weight) => (total += weight));
 }

@@ -27,13 +27,15 @@ export function countByType(
   typeOf: (text: string) => string = typeOfText,
 ): TypeCounts {
   const counts = new Map<string, Map<string, number>>();
-  for (const text of texts) {
-    const type = typeOf(text);
-    const values = counts.get(type) ?? new Map<string, number>();
-    counts.set(type, values);
-    values.set(text, (values.get(text) ?? 0) + 1);
-  }
+  for (const text of texts) countText(counts, typeOf(text), text);
   return counts;
+}
+
+/** In place. */
+export function countText(counts: Map<string, Map<string, number>>, type: string, text: string): void {
+  const values = counts.get(type) ?? new Map<string, number>();
+  counts.set(type, values);
+  values.set(text, (values.get(text) ?? 0) + 1);
 }
 
 /** How surprising `text` is among `counts`, in [0, 1]; 1 where nothing was counted. */
