@@ -7,6 +7,7 @@ export function subjectOf(event: AzrEvent): string {
     case 'LearnabilityEstimated':
       return event.data.proposalId;
     case 'TaskAccepted':
+    case 'IntrinsicsMeasured':
     case 'SolutionSampled':
     case 'SolutionVerified':
       return event.data.taskId;

@@ -18,6 +18,7 @@ const TOPIC_BY_TYPE: Readonly<Record<EventType, string>> = {
   ProgramExecuted: 'executions',
   TaskAccepted: 'tasks',
   TaskRejected: 'tasks',
+  IntrinsicsMeasured: 'tasks',
   SolutionSampled: 'solutions',
   SolutionVerified: 'verdicts',
   LearnabilityEstimated: 'rewards',

@@ -73,6 +73,10 @@ function payloadRows(event: AzrEvent): Row[] {
         })),
       );
     }
+    case 'IntrinsicsMeasured': {
+      const { measures, ...proposal } = event.data;
+      return measures.map(({ name, raw }) => ({ ...snake(proposal), measure: name, raw }));
+    }
     case 'EvaluationCompleted': {
       const { scores, ...evaluation } = event.data;
       return scores.map((score) => ({ ...snake(evaluation), ...snake(score) }));

@@ -24,6 +24,7 @@ export function makeReward(dependencies: CommonDependencies): OrchestrateSteps['
         rejected: dataOf(tasks, 'TaskRejected'),
         solutions: dataOf(await log.read(references.solutions), 'SolutionSampled'),
         verdicts: dataOf(await log.read(references.verdicts), 'SolutionVerified'),
+        intrinsics: dataOf(tasks, 'IntrinsicsMeasured'),
       };
       const { learnability, rewards } = iterationRewards(facts, config.reward);
       const { samples, baselines } = learnerBatch(

@@ -7,8 +7,9 @@ import { topicOf } from '../../pipelines/topics.js';
 import type { AzrEvent, EventDataByType } from '../../schemas/generated/events.js';
 import { repeatReason } from '../buffer/task-buffer.js';
 import { isHeldOutText } from '../policy/tiny/generator.js';
+import { measureTasks, type MeasuredTask } from '../reward/intrinsic/measure-tasks.js';
 import { HELD_OUT_REASON } from '../reward/iteration-rewards.js';
-import { validateProposals } from '../sandbox/index.js';
+import { treesIn, validateProposals } from '../sandbox/index.js';
 import type { ParsedProposal, TaskKind } from '../tasks/types.js';
 import type { SandboxSteps } from '../../workflows/steps.js';
 import type { EventReference, StepContext } from '../../workflows/types.js';
@@ -90,6 +91,7 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
         events.push(executionFact(origin, 'validate', request.id, request, result, sandbox.interpreter));
 
       const accepted: { kind: TaskKind; code: string; inputs: readonly string[] }[] = [];
+      const toMeasure: MeasuredTask[] = [];
       for (const [i, { proposal, parsed }] of candidates.entries()) {
         const result = results[i];
         const kind = proposal.kind as TaskKind;
@@ -105,13 +107,22 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
           continue;
         }
         accepted.push(content);
+        const taskId = idOf(proposal.proposalId, 'task');
+        toMeasure.push({
+          ...content,
+          proposalId: proposal.proposalId,
+          taskId,
+          code: parsed.originalCode,
+          outputs: result.outputs,
+          references: proposal.referenceTaskIds.flatMap((id) => buffer.byId.get(id)?.originalCode ?? []),
+        });
         events.push(
           fact(
             origin,
             'TaskAccepted',
             [proposal.proposalId],
             {
-              taskId: idOf(proposal.proposalId, 'task'),
+              taskId,
               proposalId: proposal.proposalId,
               origin: 'proposal',
               kind,
@@ -134,6 +145,9 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
           ),
         );
       }
+      const measured = await measureTasks(toMeasure, buffer.types, config.reward.intrinsic, treesIn(sandbox));
+      for (const data of measured)
+        events.push(fact(origin, 'IntrinsicsMeasured', [data.proposalId], data, data.proposalId));
       const tasks = tasksAmong(await log.append(events, context.since), context);
       return { tasks, accepted: accepted.length, rejected: proposals.length - accepted.length };
     });

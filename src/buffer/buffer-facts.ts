@@ -29,8 +29,9 @@ export type BufferFact =
 export function bufferFactOf(event: AzrEvent): BufferFact | undefined {
   const { iteration } = event.envelope;
   if (event.type === 'TaskAccepted') {
-    const { taskId, kind, code, inputs, outputs, message, index } = event.data;
-    const task = { taskId, kind: kind as TaskKind, code, inputs, outputs, message, iteration };
+    const { taskId, kind, code, originalCode, inputs, outputs, message, index } = event.data;
+    const content = { taskId, kind: kind as TaskKind, code, originalCode, inputs, outputs, message };
+    const task = { ...content, iteration };
     return { type: 'accepted', iteration, index, task };
   }
   if (event.type === 'SolutionVerified') {

@@ -12,6 +12,8 @@ import { countTask, emptyTypeCounters, type TypeCounters } from './type-counters
 import { passesFilter, type ValidProgramFilter } from './valid-program-filter.js';
 
 export interface BufferedTask extends Task {
+  /** The program as its proposer wrote it. */
+  readonly originalCode: string;
   /** The iteration in which it was accepted; 0 for seeds. */
   readonly iteration: number;
 }

@@ -8,6 +8,8 @@ import { KEEP_POLICIES } from '../buffer/keep.js';
 import { SOLVER_MIXINGS } from '../buffer/sampling.js';
 import { VALID_PROGRAM_FILTERS } from '../buffer/valid-program-filter.js';
 import { ADVANTAGES } from '../learner/advantages/names.js';
+import { COMBINE_METHODS } from '../reward/combine.js';
+import { DIVERSITY_RULES } from '../reward/intrinsic/answer-diversity.js';
 import { POLICY_NAMES } from '../sandbox/policy.js';
 import { optimiserSchema } from './optimiser.js';
 import { policySchema } from './policy.js';
@@ -19,6 +21,18 @@ const lengthWeights = z
   .array(z.number().min(0))
   .length(3)
   .refine((weights) => weights.some((weight) => weight > 0), 'at least one weight must be above 0');
+
+/** Off, as in every published preset; 0.5 is the published default of max. */
+const intrinsicTerm = z.strictObject({
+  enabled: z.boolean().default(false),
+  /** Factor of the raw measure (coef). */
+  coefficient: z.number().default(0),
+  /** Upper bound of coefficient * raw (max). */
+  cap: z.number().default(0.5),
+});
+
+/** `flat` over values, or `hierarchical`: type first, then value (answer_diversity_reward.hierarchical). */
+const diversityTerm = intrinsicTerm.extend({ rule: z.enum(DIVERSITY_RULES).default('flat') });
 
 export const runConfigSchema = z.strictObject({
   /** Root of every seed of the run; at most 2^52, which the log carries exactly. */
@@ -98,6 +112,29 @@ export const runConfigSchema = z.strictObject({
     validProgramFilter: z.enum(VALID_PROGRAM_FILTERS).default('all'),
     /** Of the hidden pairs of an induction task (code_f_reward_type). */
     induction: z.enum(['binary', 'accuracy', 'if_one_correct']).default('binary'),
+    /**
+     * Terms that join the learnability of a valid proposal that is neither trivial nor unsolved, each
+     * min(coefficient * raw, cap); see reward/intrinsic. The first four are for all kinds but induction, which has the
+     * last two. A measure is taken only where its term is enabled.
+     */
+    intrinsic: z
+      .strictObject({
+        /** Cognitive complexity / 15 (complexity_reward). */
+        complexity: intrinsicTerm.prefault({}),
+        /** Mean distance of syntax trees from the references (mean_edit_distance_reward). */
+        mean_edit_distance: intrinsicTerm.prefault({}),
+        /** Halstead effort and volume, cyclomatic complexity (halstead_reward). */
+        halstead: intrinsicTerm.prefault({}),
+        /** How rare the answer is among those of accepted tasks (answer_diversity_reward). */
+        answer_diversity: diversityTerm.prefault({}),
+        /** Mean over an induction task's inputs (f_input_answer_diversity_reward). */
+        f_input_answer_diversity: diversityTerm.prefault({}),
+        /** Mean over an induction task's outputs (f_output_answer_diversity_reward). */
+        f_output_answer_diversity: diversityTerm.prefault({}),
+      })
+      .prefault({}),
+    /** How intrinsic terms join learnability; see reward/combine.ts (intrinsic_combine_method). */
+    combine: z.enum(COMBINE_METHODS).default('sum'),
   }),
   learner: z.strictObject({
     optimiser: optimiserSchema,

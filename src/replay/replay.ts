@@ -5,15 +5,20 @@
 import type { EventLog } from '../../pipelines/event-log.js';
 import { topicOf } from '../../pipelines/topics.js';
 import type { EventDataByType } from '../../schemas/generated/events.js';
+import { bufferFactOf } from '../buffer/buffer-facts.js';
+import type { BufferedTask } from '../buffer/task-buffer.js';
+import { countTask, emptyTypeCounters } from '../buffer/type-counters.js';
 import { checkRunConfig } from '../config/presets.js';
 import type { RunConfig } from '../config/run.js';
 import { learnerBatch, learnerBatchSettings } from '../learner/learner-batch.js';
 import { iterationRewards, type IterationFacts } from '../reward/iteration-rewards.js';
-import { judgeMany } from '../sandbox/index.js';
+import { enabledTerms } from '../reward/intrinsic/components.js';
+import { measureTasks } from '../reward/intrinsic/measure-tasks.js';
+import { judgeMany, treesIn } from '../sandbox/index.js';
 import { outcomeFields } from '../sandbox/outcome-fields.js';
 import type { Sandbox } from '../sandbox/port.js';
 import { judgeItems } from '../tasks/judge-items.js';
-import type { Task, TaskKind } from '../tasks/types.js';
+import type { TaskKind } from '../tasks/types.js';
 import { differences, type Difference } from './compare.js';
 import { factsOf, readFacts, readRun, type RecordedFacts } from './recorded-iteration.js';
 
@@ -89,7 +94,7 @@ export async function replay(log: EventLog, runId: string, options: ReplayOption
 interface CheckInput {
   readonly config: RunConfig;
   readonly facts: RecordedFacts;
-  readonly tasks: ReadonlyMap<string, Task>;
+  readonly tasks: ReadonlyMap<string, BufferedTask>;
   readonly iteration: number;
   readonly options: ReplayOptions;
 }
@@ -179,10 +184,13 @@ function iterationFacts(facts: RecordedFacts): IterationFacts {
     rejected: factsOf(facts, 'TaskRejected'),
     solutions: factsOf(facts, 'SolutionSampled'),
     verdicts: factsOf(facts, 'SolutionVerified'),
+    intrinsics: factsOf(facts, 'IntrinsicsMeasured'),
   };
 }
 
-function rewards({ config, facts }: CheckInput): CheckOutcome {
+async function rewards(input: CheckInput): Promise<CheckOutcome> {
+  const { config, facts } = input;
+  const measured = await intrinsics(input);
   const recomputed = iterationRewards(iterationFacts(facts), config.reward);
   const estimates = compareAll(
     factsOf(facts, 'LearnabilityEstimated').map((value) => ({ key: value.proposalId, value })),
@@ -195,9 +203,48 @@ function rewards({ config, facts }: CheckInput): CheckOutcome {
     'RewardAssigned',
   );
   return {
-    checked: estimates.checked + assigned.checked,
-    differences: [...estimates.differences, ...assigned.differences],
+    checked: measured.checked + estimates.checked + assigned.checked,
+    differences: [...measured.differences, ...estimates.differences, ...assigned.differences],
   };
+}
+
+/** Measures of the recorded programs against counts of the tasks before; rewards are then computed from what is recorded. */
+async function intrinsics({ config, facts, tasks, iteration, options }: CheckInput): Promise<CheckOutcome> {
+  const settings = config.reward.intrinsic;
+  const recorded = factsOf(facts, 'IntrinsicsMeasured');
+  const proposed = factsOf(facts, 'TaskAccepted').filter(
+    ({ kind, proposalId }) => proposalId !== null && enabledTerms(kind as TaskKind, settings).length > 0,
+  );
+  if (recorded.length === 0 && proposed.length === 0) return { checked: 0, differences: [] };
+  const counters = emptyTypeCounters();
+  for (const task of tasks.values()) if (task.iteration < iteration) countTask(counters, task);
+  const referencesOf = new Map(
+    factsOf(facts, 'ProposalSampled').map(({ proposalId, referenceTaskIds }) => [
+      proposalId,
+      referenceTaskIds,
+    ]),
+  );
+  const recomputed = await measureTasks(
+    proposed.map(({ proposalId, taskId, kind, originalCode, inputs, outputs }) => ({
+      proposalId: proposalId ?? '',
+      taskId,
+      kind: kind as TaskKind,
+      code: originalCode,
+      inputs,
+      outputs,
+      references: (referencesOf.get(proposalId ?? '') ?? []).flatMap(
+        (id) => tasks.get(id)?.originalCode ?? [],
+      ),
+    })),
+    counters,
+    settings,
+    async (codes) => treesIn(await options.sandbox())(codes),
+  );
+  return compareAll(
+    recorded.map((value) => ({ key: value.proposalId, value })),
+    recomputed.map((value) => ({ key: value.proposalId, value })),
+    'IntrinsicsMeasured',
+  );
 }
 
 /** From the recorded rewards, so that a wrong reward is named once, as a reward. */
@@ -276,8 +323,8 @@ function compareAll(recorded: readonly Keyed[], recomputed: readonly Keyed[], ty
   return { checked: recorded.length, differences: [...found, ...missing] };
 }
 
-async function acceptedTasks(log: EventLog, runId: string): Promise<Map<string, Task>> {
-  const tasks = new Map<string, Task>();
+async function acceptedTasks(log: EventLog, runId: string): Promise<Map<string, BufferedTask>> {
+  const tasks = new Map<string, BufferedTask>();
   for await (const { event } of log.scan(
     topicOf('TaskAccepted'),
     {},
@@ -285,8 +332,8 @@ async function acceptedTasks(log: EventLog, runId: string): Promise<Map<string, 
     (candidate) => candidate.envelope.runId === runId && candidate.type === 'TaskAccepted',
   )) {
     if (event.type !== 'TaskAccepted' || tasks.has(event.data.taskId)) continue;
-    const { taskId, kind, code, inputs, outputs, message } = event.data;
-    tasks.set(taskId, { taskId, kind: kind as TaskKind, code, inputs, outputs, message });
+    const accepted = bufferFactOf(event);
+    if (accepted?.type === 'accepted') tasks.set(event.data.taskId, accepted.task);
   }
   return tasks;
 }

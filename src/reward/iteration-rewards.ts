@@ -13,6 +13,13 @@ import {
   type Reward,
   type RewardLevels,
 } from './composite.js';
+import type { CombineMethod } from './combine.js';
+import {
+  enabledTerms,
+  intrinsicComponents,
+  withIntrinsic,
+  type IntrinsicSettings,
+} from './intrinsic/components.js';
 import { attemptAccuracy, meanAccuracy, type InductionRule } from './induction-accuracy.js';
 import { learnability, type LearnabilityRule } from './learnability.js';
 
@@ -22,11 +29,15 @@ export interface IterationFacts {
   readonly rejected: readonly EventDataByType['TaskRejected'][];
   readonly solutions: readonly EventDataByType['SolutionSampled'][];
   readonly verdicts: readonly EventDataByType['SolutionVerified'][];
+  /** Of accepted proposals; empty where no intrinsic term is enabled. */
+  readonly intrinsics: readonly EventDataByType['IntrinsicsMeasured'][];
 }
 
 export interface RewardSettings extends RewardLevels {
   readonly learnability: LearnabilityRule;
   readonly induction: InductionRule;
+  readonly intrinsic: IntrinsicSettings;
+  readonly combine: CombineMethod;
 }
 
 export interface AssignedReward {
@@ -69,6 +80,7 @@ export function iterationRewards(facts: IterationFacts, settings: RewardSettings
   const estimateOf = new Map(estimates.map((estimate) => [estimate.proposalId, estimate]));
   const acceptedBy = new Map(facts.accepted.map((task) => [task.proposalId, task]));
   const rejectedBy = new Map(facts.rejected.map((task) => [task.proposalId, task]));
+  const measuresOf = new Map(facts.intrinsics.map(({ proposalId, measures }) => [proposalId, measures]));
   const rewards: AssignedReward[] = [];
   for (const proposal of facts.proposals) {
     const task = acceptedBy.get(proposal.proposalId);
@@ -80,12 +92,17 @@ export function iterationRewards(facts: IterationFacts, settings: RewardSettings
       fate = { kind: 'valid', formatOk: task.formatOk, learnability: estimate?.learnability ?? 0 };
     else if (rejection?.formatOk !== true) fate = { kind: 'format-error' };
     else fate = { kind: REPEATS.includes(rejection.reason) ? 'repeat' : 'invalid' };
+    const kind = proposal.kind as TaskKind;
+    const terms =
+      task === undefined || enabledTerms(kind, settings.intrinsic).length === 0
+        ? []
+        : intrinsicComponents(kind, measuresOf.get(proposal.proposalId) ?? [], settings.intrinsic);
     rewards.push({
       role: 'propose',
-      kind: proposal.kind as TaskKind,
+      kind,
       subjectId: proposal.proposalId,
       taskId: task?.taskId ?? null,
-      attempts: [{ sample: 0, ...proposerReward(fate, settings) }],
+      attempts: [{ sample: 0, ...withIntrinsic(proposerReward(fate, settings), terms, settings.combine) }],
     });
   }
 

@@ -6,6 +6,7 @@ import { IsolatedInterpreter } from './isolated.js';
 import { resolveLimits } from './limits.js';
 import { Pool } from './pool.js';
 import { Parser } from './syntax.js';
+import type { SyntaxNode } from '../reward/intrinsic/syntax-tree.js';
 import type { Interpreter, Limits, Sandbox } from './port.js';
 
 export type * from './port.js';
@@ -93,6 +94,13 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Local
     },
     close: () => pool.close(),
   };
+}
+
+/** Syntax trees by this sandbox, in order; undefined for what does not parse. */
+export function treesIn(
+  sandbox: Sandbox,
+): (codes: readonly string[]) => Promise<readonly (SyntaxNode | undefined)[]> {
+  return async (codes) => (await sandbox.trees(codes)).map((parsed) => (parsed.ok ? parsed.tree : undefined));
 }
 
 /** For `azr doctor`: is everything here that isolation needs, and which interpreter answers? Starts and ends one. */

@@ -8,9 +8,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { INDUCTION_TERMS, PROGRAM_TERMS } from '../../src/reward/intrinsic/components.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const RUN = 'e2e';
+const INTRINSIC_TERMS = [...PROGRAM_TERMS, ...INDUCTION_TERMS];
 const SMALL = [
   'policy.model.layers=2',
   'policy.model.width=32',
@@ -22,6 +24,11 @@ const SMALL = [
   'evaluation.perBucket=10',
   'evaluation.every=2',
   'schedule.continueAsNewEvery=2',
+  // Every intrinsic term: measured, recorded, in the reward, replayed.
+  ...INTRINSIC_TERMS.flatMap((term) => [
+    `reward.intrinsic.${term}.enabled=true`,
+    `reward.intrinsic.${term}.coefficient=0.2`,
+  ]),
 ].flatMap((override) => ['--set', override]);
 
 let dataDir: string;
@@ -169,6 +176,36 @@ describe('a tiny run', () => {
     expect(kinds.map(({ kind }) => kind)).toEqual(['abduction', 'deduction', 'induction']);
     const refused = await azr(['sql', 'drop table task_accepted']);
     expect([refused.code, refused.err.includes('readonly')]).toEqual([2, true]);
+  });
+
+  it('measures every enabled intrinsic term of accepted proposals, and pays those that teach', async () => {
+    const measured = await azrJson<{ measure: string; tasks: number }[]>([
+      'sql',
+      '--json',
+      `select measure, toUInt32(uniqExact(task_id)) as tasks from intrinsics_measured where run_id = '${RUN}' group by measure order by measure`,
+    ]);
+    expect(measured.map(({ measure }) => measure)).toEqual([...INTRINSIC_TERMS].sort());
+    const [accepted] = await azrJson<{ programs: number; inductions: number }[]>([
+      'sql',
+      '--json',
+      `select toUInt32(uniqExactIf(task_id, kind != 'induction')) as programs, toUInt32(uniqExactIf(task_id, kind = 'induction')) as inductions from task_accepted where run_id = '${RUN}' and proposal_id is not null`,
+    ]);
+    for (const { measure, tasks } of measured)
+      expect([measure, tasks]).toEqual([
+        measure,
+        measure.startsWith('f_') ? accepted?.inductions : accepted?.programs,
+      ]);
+    // Of a proposal that is neither trivial nor unsolved: learnability and each term, which add up.
+    const [sums] = await azrJson<{ rewards: number; wrong: number }[]>([
+      'sql',
+      '--json',
+      `select toUInt32(count()) as rewards, toUInt32(countIf(abs(total - paid) > 1e-9)) as wrong from (
+         select subject_id, any(reward) as paid, sum(value) as total from (
+           select distinct subject_id, component, reward, value from reward_assigned where run_id = '${RUN}' and role = 'propose')
+         group by subject_id having countIf(component = 'learnability') = 1 and count() > 1)`,
+    ]);
+    expect(sums?.rewards).toBeGreaterThan(0);
+    expect(sums?.wrong).toBe(0);
   });
 
   it('never lets a held-out pair into a task or a batch', async () => {

@@ -237,7 +237,7 @@ export function iterationEvents(
     });
   }
 
-  const facts = { proposals, accepted, rejected, solutions, verdicts };
+  const facts = { proposals, accepted, rejected, solutions, verdicts, intrinsics: [] };
   const { learnability, rewards } = iterationRewards(facts, config.reward);
   const { samples, baselines } = learnerBatch(facts, rewards, learnerBatchSettings(config, iteration));
   const batchId = id('batch');

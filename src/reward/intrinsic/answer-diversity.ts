@@ -9,7 +9,8 @@
  */
 import { parseLiteral } from '../../sandbox/values/parser.js';
 
-export type DiversityRule = 'flat' | 'hierarchical';
+export const DIVERSITY_RULES = ['flat', 'hierarchical'] as const;
+export type DiversityRule = (typeof DIVERSITY_RULES)[number];
 
 /** By type name, by value text, how often. */
 export type TypeCounts = ReadonlyMap<string, ReadonlyMap<string, number>>;

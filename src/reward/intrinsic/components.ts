@@ -28,7 +28,7 @@ export interface TermSettings {
   readonly coefficient: number;
   /** Upper bound of coefficient * raw (the published `max`). */
   readonly cap: number;
-  /** Of the diversity terms only. */
+  /** Of the diversity terms only; `flat` where absent. */
   readonly rule?: DiversityRule;
 }
 
@@ -70,17 +70,49 @@ export function needsReferences(kind: TaskKind, settings: IntrinsicSettings): bo
   return enabledTerms(kind, settings).includes('mean_edit_distance');
 }
 
-/** The enabled terms of one proposal, in the order of PROGRAM_TERMS or INDUCTION_TERMS. */
+/** A term's raw value: what the log keeps, and rewards are computed from. */
+export interface IntrinsicMeasure {
+  readonly name: string;
+  readonly raw: number;
+}
+
+/** Raw values of the enabled terms of one proposal, in the order of PROGRAM_TERMS or INDUCTION_TERMS. */
+export function intrinsicMeasures(
+  subject: IntrinsicSubject,
+  settings: IntrinsicSettings,
+): readonly IntrinsicMeasure[] {
+  const tree = once(subject.tree);
+  return enabledTerms(subject.kind, settings).map((name) => ({
+    name,
+    raw: rawOf(name, subject, tree, settings[name]?.rule ?? 'flat'),
+  }));
+}
+
+/**
+ * The enabled terms, weighed: value = min(coefficient * raw, cap).
+ *
+ * @param measures raw values by name, those of disabled terms too. @throws Error where an enabled term has none.
+ */
+export function intrinsicComponents(
+  kind: TaskKind,
+  measures: readonly IntrinsicMeasure[],
+  settings: IntrinsicSettings,
+): readonly RewardComponent[] {
+  const rawOfTerm = new Map(measures.map(({ name, raw }) => [name, raw]));
+  return enabledTerms(kind, settings).map((name) => {
+    const { coefficient, cap } = settings[name] as TermSettings;
+    const raw = rawOfTerm.get(name);
+    if (raw === undefined) throw new Error(`the intrinsic term ${name} is enabled and was not measured`);
+    return { name, raw, coefficient, cap, value: Math.min(coefficient * raw, cap) };
+  });
+}
+
+/** The enabled terms of one proposal, measured and weighed. */
 export function intrinsicRewards(
   subject: IntrinsicSubject,
   settings: IntrinsicSettings,
 ): readonly RewardComponent[] {
-  const tree = once(subject.tree);
-  return enabledTerms(subject.kind, settings).map((name) => {
-    const { coefficient, cap, rule = 'flat' } = settings[name] as TermSettings;
-    const raw = rawOf(name, subject, tree, rule);
-    return { name, raw, coefficient, cap, value: Math.min(coefficient * raw, cap) };
-  });
+  return intrinsicComponents(subject.kind, intrinsicMeasures(subject, settings), settings);
 }
 
 /**

@@ -14,6 +14,7 @@ const filled = (): TaskBuffer => {
         taskId: String(i),
         kind: 'deduction',
         code: 'x',
+        originalCode: 'x',
         inputs: [],
         outputs: [],
         message: null,

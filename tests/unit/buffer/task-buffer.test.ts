@@ -15,6 +15,7 @@ const task = (id: string, over: Partial<BufferedTask> = {}): BufferedTask => ({
   taskId: id,
   kind: 'deduction',
   code: 'def f(x):\n    return x',
+  originalCode: 'def f(x):\n    return x',
   inputs: [`[${id}]`],
   outputs: [`[${id}]`],
   message: null,

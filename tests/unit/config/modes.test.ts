@@ -40,6 +40,7 @@ function recorded(): IterationFacts {
       ),
     })),
     verdicts: of(events, 'SolutionVerified'),
+    intrinsics: of(events, 'IntrinsicsMeasured'),
   };
 }
 

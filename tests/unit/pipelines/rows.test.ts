@@ -4,7 +4,7 @@ import type { AzrEvent } from '../../../schemas/generated/events.js';
 import { tablesOf } from '../../support/ddl.js';
 import { event, EVENT_TYPES, sampleEvents } from '../../support/events.js';
 
-const TABLES = tablesOf('001_events.sql');
+const TABLES = new Map(['001_events.sql', '005_intrinsics.sql'].flatMap((file) => [...tablesOf(file)]));
 const AT = { partition: 2, offset: '9007199254740993' };
 const PLACE = { runId: 'r', iteration: 3 };
 
@@ -58,6 +58,7 @@ describe('rows', () => {
       SolutionSampled: 'sample',
       SolutionVerified: 'sample',
       RewardAssigned: 'sample,component',
+      IntrinsicsMeasured: 'measure',
     };
     const more = { ...lists, EvaluationCompleted: 'kind,bucket', LearnerBatchPrepared: 'role,kind' };
     expect(orderBy.slice(3).join(',')).toBe((more as Partial<Record<string, string>>)[type] ?? '');

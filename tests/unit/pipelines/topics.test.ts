@@ -45,6 +45,7 @@ describe('subjects', () => {
     ProgramExecuted: 'subjectId',
     TaskAccepted: 'taskId',
     TaskRejected: 'subjectId',
+    IntrinsicsMeasured: 'taskId',
     SolutionSampled: 'taskId',
     SolutionVerified: 'taskId',
     RewardAssigned: 'subjectId',
