@@ -22,8 +22,16 @@ const ENGINE_FORMAT = {
   parquet: 'Parquet',
 } as const;
 
-/** @throws UsageError with the engine's message where it does not accept the query. */
-export async function runSql(addresses: ServiceAddresses, query: string, format: SqlFormat): Promise<Buffer> {
+/**
+ * @param parameters values of the query's `{name:Type}` places.
+ * @throws UsageError with the engine's message where it does not accept the query.
+ */
+export async function runSql(
+  addresses: ServiceAddresses,
+  query: string,
+  format: SqlFormat,
+  parameters: Readonly<Record<string, string>> = {},
+): Promise<Buffer> {
   const { statement, several } = readSql(query);
   if (statement === '') throw new UsageError('the query is empty; accepted is one statement that reads');
   if (several) throw new UsageError('the query is refused: it holds several statements; accepted is one');
@@ -31,6 +39,7 @@ export async function runSql(addresses: ServiceAddresses, query: string, format:
   try {
     const { stream } = await client.exec({
       query: `${statement}\nFORMAT ${ENGINE_FORMAT[format]}`,
+      query_params: { ...parameters },
       clickhouse_settings: { readonly: '1' },
     });
     const parts: Buffer[] = [];
@@ -49,6 +58,46 @@ export async function runSql(addresses: ServiceAddresses, query: string, format:
   } finally {
     await client.close();
   }
+}
+
+/** Names of a query's `{name:Type}` places, each once. */
+export function parametersOf(query: string): string[] {
+  const { statement } = readSql(query);
+  return [...new Set([...statement.matchAll(/\{(\w+)\s*:\s*\w+\}/g)].map(([, name]) => name ?? ''))];
+}
+
+/**
+ * A value for each place of the query: the given ones; for `run` else the newest run; for others else an empty text, which
+ * saved queries read as "choose one".
+ *
+ * @throws UsageError where a given name has no place, or where there is no run yet.
+ */
+export async function completeParameters(
+  addresses: ServiceAddresses,
+  query: string,
+  given: Readonly<Record<string, string>>,
+): Promise<Record<string, string>> {
+  const places = parametersOf(query);
+  for (const name of Object.keys(given))
+    if (!places.includes(name))
+      throw new UsageError(
+        `--param names ${JSON.stringify(name)}, which the query does not have; accepted are ${places.length === 0 ? 'none' : places.join(', ')}`,
+      );
+  const values: Record<string, string> = {};
+  for (const name of places) values[name] = given[name] ?? (name === 'run' ? await newestRun(addresses) : '');
+  return values;
+}
+
+async function newestRun(addresses: ServiceAddresses): Promise<string> {
+  const answer = await runSql(
+    addresses,
+    'SELECT run_id FROM runs ORDER BY started_at DESC, run_id LIMIT 1',
+    'json',
+  );
+  const [row] = JSON.parse(answer.toString('utf8')) as { run_id: string }[];
+  if (row === undefined)
+    throw new UsageError('there is no run yet; accepted is --run RUN, or: npx azr run tiny');
+  return row.run_id;
 }
 
 const folder = (): string => path.join(repositoryRoot(), 'infra', 'clickhouse', 'queries');

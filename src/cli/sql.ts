@@ -1,8 +1,15 @@
 /** `azr sql`: questions to ClickHouse about everything that happened. */
 import type { Command } from 'commander';
-import { runSql, savedQueries, savedQuery, waitUntilProjected } from '../../pipelines/sql.js';
+import {
+  completeParameters,
+  runSql,
+  savedQueries,
+  savedQuery,
+  waitUntilProjected,
+} from '../../pipelines/sql.js';
 import { UsageError } from '../config/errors.js';
 import { say, table, tell } from './output.js';
+import { collect } from './run.js';
 import { openSession } from './session.js';
 
 const FORMATS = ['table', 'json', 'csv', 'parquet'] as const;
@@ -13,6 +20,8 @@ export function addSqlCommand(program: Command): void {
     .description('ask ClickHouse: tables and views are described in docs/ARCHITECTURE.md')
     .argument('[query]', 'a SELECT')
     .option('--saved <name>', 'a saved query of infra/clickhouse/queries')
+    .option('--run <run>', 'the run that a query with {run:String} asks about; default: the newest')
+    .option('--param <name=value>', 'a value for a place {name:Type} of the query', collect, [])
     .option('--list', 'list the saved queries and the questions they answer')
     .option('--format <format>', `one of ${FORMATS.join(', ')}`, 'table')
     .option('--json', 'the same as --format json')
@@ -20,7 +29,15 @@ export function addSqlCommand(program: Command): void {
     .action(
       async (
         query: string | undefined,
-        options: { saved?: string; list?: boolean; format: string; json?: boolean; wait: boolean },
+        options: {
+          saved?: string;
+          run?: string;
+          param: string[];
+          list?: boolean;
+          format: string;
+          json?: boolean;
+          wait: boolean;
+        },
       ) => {
         if (options.list === true) {
           say(table(await savedQueries()));
@@ -35,8 +52,26 @@ export function addSqlCommand(program: Command): void {
         const { addresses } = await openSession();
         if (options.wait && !(await waitUntilProjected(addresses, { timeoutMs: 15_000 })))
           tell('azr: the newest events are not in ClickHouse yet; the answer may lag behind');
-        const answer = await runSql(addresses, text, format);
+        const given = namedValues(options.param);
+        if (options.run !== undefined) given['run'] = options.run;
+        const answer = await runSql(
+          addresses,
+          text,
+          format,
+          await completeParameters(addresses, text, given),
+        );
         process.stdout.write(answer);
       },
     );
+}
+
+function namedValues(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const at = text.indexOf('=');
+      if (at < 1)
+        throw new UsageError(`--param is ${JSON.stringify(text)}; accepted is NAME=VALUE, as in task=0f3a`);
+      return [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
 }
