@@ -3,6 +3,8 @@ import type { AzrEvent } from '../schemas/generated/events.js';
 
 export function subjectOf(event: AzrEvent): string {
   switch (event.type) {
+    case 'SeedRowRead':
+      return event.data.fileDigest;
     case 'ProposalSampled':
     case 'LearnabilityEstimated':
       return event.data.proposalId;

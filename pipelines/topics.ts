@@ -19,6 +19,7 @@ const TOPIC_BY_TYPE: Readonly<Record<EventType, string>> = {
   TaskAccepted: 'tasks',
   TaskRejected: 'tasks',
   IntrinsicsMeasured: 'tasks',
+  SeedRowRead: 'tasks',
   SolutionSampled: 'solutions',
   SolutionVerified: 'verdicts',
   LearnabilityEstimated: 'rewards',

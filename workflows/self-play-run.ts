@@ -5,6 +5,7 @@ import {
   defineQuery,
   defineSignal,
   executeChild,
+  patched,
   ParentClosePolicy,
   setHandler,
   WorkflowIdReusePolicy,
@@ -82,6 +83,10 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
         interpreter,
         backend,
       });
+      if (patched('seeds')) {
+        step = 'seeds';
+        await sandbox.plantSeeds(run, input.seeds ?? null);
+      }
       [status, step] = ['warming-up', 'warm-up'];
       const { checkpoint } = await learner.warmUp(run);
       state = {

@@ -12,6 +12,7 @@ import type {
   Offsets,
   RunRef,
   ScoreLine,
+  SeedReport,
   StepContext,
 } from './types.js';
 
@@ -78,6 +79,8 @@ export interface RolloutSteps {
 
 export interface SandboxSteps {
   describeSandbox(): Promise<Interpreter>;
+  /** Seed rows, or without any the built-in task, become tasks or rejections before the first iteration. */
+  plantSeeds(run: RunRef, seeds: EventReference | null): Promise<SeedReport>;
   validate(
     context: StepContext,
     facts: { readonly proposals: EventReference },

@@ -24,6 +24,35 @@ export interface StepContext {
   readonly checkpoint: CheckpointRef;
   /** Where each topic stood when the iteration began: a retried step finds its own earlier events behind. */
   readonly since: Offsets;
+  /** Kinds that are proposed; absent: those of the configuration. */
+  readonly kinds?: readonly string[];
+}
+
+export interface SeedReport {
+  /** Rows of all files. */
+  readonly rows: number;
+  /** Rows that tasks were made of. */
+  readonly accepted: number;
+  /** Refused rows by reason. */
+  readonly reasons: Readonly<Record<string, number>>;
+}
+
+/** The published seeding loop: proposals of an unchanged policy, until enough of them are tasks. */
+export interface SeedingRunInput {
+  readonly runId: string;
+  readonly preset: string;
+  readonly configJson: string;
+  readonly configHash: string;
+  readonly originJson: string;
+  /** Rows wanted of pairs, and of induction tasks. */
+  readonly rows: number;
+}
+
+export interface SeedingResult {
+  readonly runId: string;
+  readonly rounds: number;
+  readonly pairs: number;
+  readonly inductions: number;
 }
 
 export interface RunSchedule {
@@ -41,6 +70,8 @@ export interface SelfPlayRunInput {
   /** Where the configuration comes from, as JSON; absent from runs that began before it was recorded. */
   readonly originJson?: string;
   readonly schedule: RunSchedule;
+  /** Rows of seed files (SeedRowRead); absent: the run starts from the built-in task. */
+  readonly seeds?: EventReference;
   /** Absent at the first start; carried over by continue-as-new and by resume. */
   readonly state?: RunState;
 }

@@ -108,6 +108,7 @@ function payloadRows(event: AzrEvent): Row[] {
     case 'ProposalSampled':
     case 'TaskAccepted':
     case 'TaskRejected':
+    case 'SeedRowRead':
     case 'LearnabilityEstimated':
     case 'LearnerSample':
     case 'LearnerStepped':

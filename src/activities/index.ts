@@ -15,6 +15,7 @@ import type {
 import { makeEvaluate } from './evaluate.js';
 import { makeLearn } from './learn.js';
 import { makeLifecycle, type LifecycleDependencies } from './lifecycle.js';
+import { makePlantSeeds } from './plant-seeds.js';
 import { makePropose } from './propose.js';
 import { makeReward } from './reward.js';
 import { makeSolve } from './solve.js';
@@ -34,6 +35,7 @@ export const rolloutSteps = (dependencies: RolloutDependencies): RolloutSteps =>
 
 export const sandboxSteps = (dependencies: SandboxDependencies): SandboxSteps => ({
   describeSandbox: () => Promise.resolve(dependencies.sandbox.interpreter),
+  plantSeeds: makePlantSeeds(dependencies),
   validate: makeValidate(dependencies),
   verify: makeVerify(dependencies),
 });

@@ -102,7 +102,8 @@ function planProposals(
 ): PlannedProposal[] {
   const { batch, references: count, referenceSampling } = config.propose;
   const { runId } = context.run;
-  return TASK_KINDS.flatMap((kind) =>
+  const { kinds = TASK_KINDS } = context;
+  return TASK_KINDS.filter((kind) => kinds.includes(kind)).flatMap((kind) =>
     Array.from({ length: batch }, (_, index): PlannedProposal | undefined => {
       const randomOf = generatorsOf(
         seedOf(config.seed, context.iteration, 'propose', kind, index, 'references'),

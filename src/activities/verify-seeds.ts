@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import type { EventLog } from '../../pipelines/event-log.js';
 import type { AzrEvent } from '../../schemas/generated/events.js';
 import { idOf } from '../coordinates.js';
-import { equalLiterals, validateProposals } from '../sandbox/index.js';
+import { equalLiterals, validateProposals, type ValidateOptions } from '../sandbox/index.js';
 import type { Sandbox } from '../sandbox/port.js';
 import { parseSeedRows, type SeedRow } from '../tasks/seed-rows.js';
 import { executionFact } from './execution-fact.js';
@@ -36,42 +36,80 @@ export async function verifySeeds(
   const { rows, broken } = parseSeedRows(text);
   const runId = `seeds-${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
   const origin: FactOrigin = { runId, iteration: 0, policyVersion: null, codeVersion };
-  const { results, executions } = await validateProposals(
+  const { fates, events } = await judgeSeedRows(
     sandbox,
-    rows.map((row) => ({ id: seedId(runId, row), code: row.code, inputs: row.inputs })),
-  );
-  const events: AzrEvent[] = executions.map(({ request, result }) =>
-    executionFact(origin, 'seed', request.id, request, result, sandbox.interpreter),
+    rows.map((row) => ({ id: seedId(runId, row), row })),
+    origin,
   );
   const reasons: Record<string, number> = {};
-  for (const [i, row] of rows.entries()) {
-    const subjectId = seedId(runId, row);
-    const result = results[i];
-    if (result === undefined) throw new Error(`no result for line ${row.line} of ${name}`);
-    const refusal = result.ok ? storedOutputRefusal(row, result.outputs) : result;
-    if (refusal === undefined && result.ok) {
-      const { kind, line: index, code, originalCode, inputs, message, imports } = row;
+  for (const { id, row, fate } of fates) {
+    const { kind, line: index, code, originalCode, inputs, message, imports } = row;
+    if (fate.ok) {
       const task = { origin: 'seed', kind, index, code, originalCode, inputs, message, imports } as const;
-      events.push(unproposedTask(origin, subjectId, { ...task, outputs: result.outputs }));
+      events.push(unproposedTask(origin, id, { ...task, outputs: fate.outputs }));
       continue;
     }
-    const { reason, detail } = refusal ?? { reason: 'unknown', detail: '' };
+    const { reason, detail } = fate;
     reasons[reason] = (reasons[reason] ?? 0) + 1;
-    events.push(
-      unproposedRejection(origin, subjectId, {
-        origin: 'seed',
-        kind: row.kind,
-        index: row.line,
-        reason,
-        detail: `${name}, line ${row.line}: ${detail}`,
-        code: row.code,
-        sourceLine: row.line,
-      }),
-    );
+    events.push(seedRejection(origin, id, row, name, reason, detail));
   }
   await log.append(events, {});
   const rejected = Object.values(reasons).reduce((sum, count) => sum + count, 0);
   return { runId, rows: rows.length, accepted: rows.length - rejected, rejected, reasons, broken };
+}
+
+export type SeedFate =
+  | { readonly ok: true; /** The program's, under several seeds. */ readonly outputs: readonly string[] }
+  | { readonly ok: false; readonly reason: string; readonly detail: string };
+
+export interface JudgedSeedRow {
+  readonly id: string;
+  readonly row: SeedRow;
+  readonly fate: SeedFate;
+}
+
+/** Runs each row and holds what it stores against what its program gives. @returns the facts of the executions too. */
+export async function judgeSeedRows(
+  sandbox: Sandbox,
+  rows: readonly { readonly id: string; readonly row: SeedRow }[],
+  origin: FactOrigin,
+  options: ValidateOptions = {},
+): Promise<{ readonly fates: readonly JudgedSeedRow[]; readonly events: AzrEvent[] }> {
+  const { results, executions } = await validateProposals(
+    sandbox,
+    rows.map(({ id, row }) => ({ id, code: row.code, inputs: row.inputs })),
+    options,
+  );
+  const events: AzrEvent[] = executions.map(({ request, result }) =>
+    executionFact(origin, 'seed', request.id, request, result, sandbox.interpreter),
+  );
+  const fates = rows.map(({ id, row }, i): JudgedSeedRow => {
+    const result = results[i];
+    if (result === undefined) throw new Error(`no result for seed row ${id}`);
+    if (!result.ok) return { id, row, fate: result };
+    const refusal = storedOutputRefusal(row, result.outputs);
+    return { id, row, fate: refusal === undefined ? result : { ok: false, ...refusal } };
+  });
+  return { fates, events };
+}
+
+export function seedRejection(
+  origin: FactOrigin,
+  subjectId: string,
+  row: SeedRow,
+  fileName: string,
+  reason: string,
+  detail: string,
+): AzrEvent {
+  return unproposedRejection(origin, subjectId, {
+    origin: 'seed',
+    kind: row.kind,
+    index: row.line,
+    reason,
+    detail: `${fileName}, line ${row.line}: ${detail}`,
+    code: row.code,
+    sourceLine: row.line,
+  });
 }
 
 const seedId = (runId: string, row: SeedRow): string => idOf(runId, 'seed', row.line);

@@ -3,7 +3,9 @@ import { WorkflowIdReusePolicy, WorkflowNotFoundError, type Client } from '@temp
 import type { Command } from 'commander';
 import { up } from '../../infra/local/index.js';
 import { runStateFromLog, type LoggedRun } from '../../pipelines/run-state.js';
+import type { EventReference } from '../../pipelines/event-log.js';
 import { createEventLog } from '../../pipelines/kafka-event-log.js';
+import { ensureTopics } from '../../pipelines/topics.js';
 import { TASK_QUEUES } from '../../workflows/steps.js';
 import type { RunSchedule, SelfPlayRunInput } from '../../workflows/types.js';
 import { UsageError } from '../config/errors.js';
@@ -16,7 +18,8 @@ import { EXIT } from './exit-codes.js';
 import { follow } from './follow.js';
 import { say, sayJson, table, tell } from './output.js';
 import { knownRuns } from './runs.js';
-import { openSession, withTemporal, type Session } from './session.js';
+import { readSeedFiles, recordSeedRows, type NamedSeedFile } from './seed-files.js';
+import { codeVersion, openSession, withTemporal, type Session } from './session.js';
 import { printSummary } from './summary.js';
 import { unknownAmong } from './unknown-run.js';
 
@@ -36,6 +39,11 @@ export function addRunCommands(program: Command): void {
       [],
     )
     .option('--mode <name>', `one of ${MODES.join(', ')}: switches that yield to the preset's own keys`)
+    .option('--seed-io <file>', 'pairs to start from: JSON lines {snippet, input, output, ...}')
+    .option(
+      '--seed-f <file>',
+      'induction tasks to start from: JSON lines {snippet, inputs, outputs, message, ...}',
+    )
     .option('--follow', 'watch it to its end and print the summary')
     .option('--json', 'print facts as JSON')
     .action(
@@ -48,6 +56,8 @@ export function addRunCommands(program: Command): void {
           iterations?: string;
           set: string[];
           mode?: string;
+          seedIo?: string;
+          seedF?: string;
           follow?: boolean;
           json?: boolean;
         },
@@ -62,8 +72,11 @@ export function addRunCommands(program: Command): void {
         await requirePolicy(resolved.preset, resolved.config.policy);
         const runId = options.run ?? `${resolved.preset}-${timestamp()}`;
         checkRunId(runId);
+        const seedFiles = await readSeedFiles(options);
         const session = await ensureStack(options.json === true);
         await withTemporal(session.addresses, async (client) => {
+          const seeds =
+            seedFiles.length === 0 ? undefined : await putSeeds(session, client, runId, seedFiles);
           await startWorkflow(client, {
             runId,
             preset: resolved.preset,
@@ -71,6 +84,7 @@ export function addRunCommands(program: Command): void {
             configHash: resolved.hash,
             originJson: stableJson(resolved.origin),
             schedule: scheduleOf(resolved.config),
+            ...(seeds === undefined ? {} : { seeds }),
           });
           if (options.json === true)
             sayJson({ run: runId, preset: resolved.preset, configHash: resolved.hash });
@@ -157,6 +171,35 @@ export function addRunCommands(program: Command): void {
     });
 }
 
+/** Into the log, under the run's name; a name that is taken gets none. */
+async function putSeeds(
+  session: Session,
+  client: Client,
+  runId: string,
+  files: readonly NamedSeedFile[],
+): Promise<EventReference> {
+  const taken = await client.workflow
+    .getHandle(runId)
+    .describe()
+    .catch((error: unknown) => {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    });
+  if (taken !== undefined) throw runExists(runId);
+  await ensureTopics(session.addresses.kafkaBrokers);
+  const log = await createEventLog(session.addresses);
+  try {
+    return await recordSeedRows(log, runId, files, codeVersion());
+  } finally {
+    await log.close();
+  }
+}
+
+const runExists = (runId: string): UsageError =>
+  new UsageError(
+    `--run is ${runId}, which exists already; accepted is a new name, or: npx azr resume ${runId}`,
+  );
+
 export function collect(value: string, earlier: string[]): string[] {
   return [...earlier, value];
 }
@@ -189,10 +232,7 @@ async function startWorkflow(client: Client, input: SelfPlayRunInput): Promise<v
       memo: { preset: input.preset, configHash: input.configHash },
     });
   } catch (error) {
-    if ((error as Error).name === 'WorkflowExecutionAlreadyStartedError')
-      throw new UsageError(
-        `--run is ${input.runId}, which exists already; accepted is a new name, or: npx azr resume ${input.runId}`,
-      );
+    if ((error as Error).name === 'WorkflowExecutionAlreadyStartedError') throw runExists(input.runId);
     throw error;
   }
 }

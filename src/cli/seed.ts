@@ -1,18 +1,139 @@
-/** `azr seed verify`: published seed files through the sandbox, every row answered for in the log. */
-import { readFile } from 'node:fs/promises';
+/** `azr seed`: seed files, made by the published loop as a durable workflow; `azr seed verify`: run row by row. */
+import { access, constants, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { WorkflowIdReusePolicy } from '@temporalio/client';
 import type { Command } from 'commander';
+import type { EventLog } from '../../pipelines/event-log.js';
 import { createEventLog } from '../../pipelines/kafka-event-log.js';
 import { UsageError } from '../config/errors.js';
-import { ensureTopics } from '../../pipelines/topics.js';
+import { ensureTopics, topicOf } from '../../pipelines/topics.js';
+import type { AzrEvent, EventDataByType } from '../../schemas/generated/events.js';
+import { TASK_QUEUES } from '../../workflows/steps.js';
+import type { SeedingResult, SeedingRunInput } from '../../workflows/types.js';
+import { requirePolicy } from '../config/policy-present.js';
+import { resolveRunConfig, stableJson } from '../config/presets.js';
+import { checkRunId } from '../config/run-id.js';
+import { seedFileText } from '../tasks/seed-files.js';
 import { createSandbox } from '../sandbox/index.js';
 import { verifySeeds } from '../activities/verify-seeds.js';
 import { EXIT } from './exit-codes.js';
 import { say, sayJson, table, tell } from './output.js';
-import { codeVersion, openSession } from './session.js';
+import { collect, ensureStack } from './run.js';
+import { codeVersion, openSession, withTemporal } from './session.js';
+
+interface SeedFlags {
+  readonly outIo: string;
+  readonly outF: string;
+  readonly rows: string;
+  readonly run?: string;
+  readonly seed?: string;
+  readonly set: string[];
+  readonly json?: boolean;
+}
+
+/** The same call after a crash finds its workflow, waits for its end, and writes the files. */
+async function makeSeeds(preset: string, options: SeedFlags): Promise<void> {
+  const rows = Number(options.rows);
+  if (!Number.isInteger(rows) || rows < 1 || rows > 100_000)
+    throw new UsageError(`--rows is ${options.rows}; accepted are integers from 1 to 100000`);
+  const overrides = [...options.set, ...(options.seed === undefined ? [] : [`seed=${options.seed}`])];
+  const resolved = await resolveRunConfig(preset, overrides);
+  await requirePolicy(resolved.preset, resolved.config.policy);
+  for (const [option, file] of [
+    ['--out-io', options.outIo],
+    ['--out-f', options.outF],
+  ] as const)
+    await access(path.dirname(path.resolve(file)), constants.W_OK).catch((error: unknown) => {
+      throw new UsageError(
+        `${option} is ${file}, whose folder cannot be written to: ${(error as Error).message}`,
+      );
+    });
+  const runId = options.run ?? `seeding-${resolved.preset}-${resolved.hash.slice(0, 8)}-${rows}`;
+  checkRunId(runId);
+  const session = await ensureStack(options.json === true);
+  const result = await withTemporal(session.addresses, async (client) => {
+    const input: SeedingRunInput = {
+      runId,
+      preset: resolved.preset,
+      configJson: resolved.json,
+      configHash: resolved.hash,
+      originJson: stableJson(resolved.origin),
+      rows,
+    };
+    await client.workflow
+      .start('seedingRun', {
+        workflowId: runId,
+        taskQueue: TASK_QUEUES.orchestrate,
+        args: [input],
+        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+      })
+      .catch((error: unknown) => {
+        if ((error as Error).name !== 'WorkflowExecutionAlreadyStartedError') throw error;
+      });
+    const handle = client.workflow.getHandle(runId);
+    const { type } = await handle.describe();
+    if (type !== 'seedingRun')
+      throw new UsageError(`--run is ${runId}, which is a run of another kind; accepted is a new name`);
+    return handle.result() as Promise<SeedingResult>;
+  });
+  const log = await createEventLog(session.addresses);
+  try {
+    const tasks = await acceptedTasks(log, runId);
+    const pairs = tasks.filter(({ kind }) => kind !== 'induction').slice(0, rows);
+    const inductions = tasks.filter(({ kind }) => kind === 'induction').slice(0, rows);
+    await writeBeside(options.outIo, seedFileText('pairs', pairs));
+    await writeBeside(options.outF, seedFileText('induction', inductions));
+    const facts = { run: runId, rounds: result.rounds, pairs: pairs.length, inductions: inductions.length };
+    if (options.json === true) sayJson(facts);
+    else
+      say(`${pairs.length} pairs in ${options.outIo}, ${inductions.length} induction tasks in ${options.outF}, after ${result.rounds} rounds
+
+Start a run from them:
+  npx azr run ${preset} --seed-io ${options.outIo} --seed-f ${options.outF} --follow`);
+  } finally {
+    await log.close();
+  }
+}
+
+/** Proposed ones, by round, kind and place. */
+async function acceptedTasks(log: EventLog, runId: string): Promise<EventDataByType['TaskAccepted'][]> {
+  const found: { iteration: number; data: EventDataByType['TaskAccepted'] }[] = [];
+  const mine = (event: AzrEvent): boolean =>
+    event.envelope.runId === runId && event.type === 'TaskAccepted' && event.data.proposalId !== null;
+  for await (const { event } of log.scan(topicOf('TaskAccepted'), {}, undefined, mine))
+    if (event.type === 'TaskAccepted') found.push({ iteration: event.envelope.iteration, data: event.data });
+  return found
+    .sort(
+      (a, b) =>
+        a.iteration - b.iteration ||
+        a.data.kind.localeCompare(b.data.kind, 'en') ||
+        a.data.index - b.data.index,
+    )
+    .map(({ data }) => data);
+}
+
+/** Half a file does not exist. */
+async function writeBeside(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.part`, text);
+  await rename(`${file}.part`, file);
+}
 
 export function addSeedCommands(program: Command): void {
-  const seed = program.command('seed').description('seed files: tasks to start a run from');
+  const seed = program
+    .command('seed')
+    .description('make seed files: tasks that the policy as it stands proposes, verified in the sandbox')
+    .argument('<preset>', 'a preset (azr presets lists them) or a YAML file')
+    .requiredOption('--out-io <file>', 'where the pairs are written')
+    .requiredOption('--out-f <file>', 'where the induction tasks are written')
+    .option('--rows <n>', 'rows of each file', '256')
+    .option(
+      '--run <id>',
+      "the seeding's name; the same call goes on with it. Default: from preset and configuration",
+    )
+    .option('--seed <n>', 'root of all random draws')
+    .option('--set <key=value>', 'override any key of the configuration', collect, [])
+    .option('--json', 'the last line is {"run":...,"rounds":n,"pairs":n,"inductions":n}')
+    .action(makeSeeds);
   seed
     .command('verify')
     .description(

@@ -1,5 +1,5 @@
 /** The summary of a run: held-out scores before and after with intervals, the curve, newest tasks, what to try next. */
-import { runSql, waitUntilProjected } from '../../pipelines/sql.js';
+import { runSql, savedQuery, waitUntilProjected } from '../../pipelines/sql.js';
 import type { ServiceAddresses } from '../config/addresses.js';
 import { wilson } from '../evaluation/wilson.js';
 import { say, table } from './output.js';
@@ -37,6 +37,13 @@ export async function printSummary(addresses: ServiceAddresses, runId: string): 
     say('');
     say('Held-out accuracy by iteration:');
     for (const line of curve(scores, points)) say(line);
+  }
+  const seeds = await rows<{ file_name: string; fate: string; rows: number }>(
+    (await savedQuery('seed-rows')).replaceAll('{run:String}', id),
+  );
+  if (seeds.length > 0) {
+    say('\nRows of the seed files, verified in the sandbox before use:');
+    say(table(seeds.map(({ file_name, fate, rows: count }) => ({ file: file_name, fate, rows: count }))));
   }
   const [totals] = await rows<{ iterations: number; samples: number; tasks: number; seconds: number }>(
     `select toUInt32(count()) as iterations, toUInt64(sum(proposals) + sum(solutions)) as samples,

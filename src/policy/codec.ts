@@ -2,7 +2,7 @@
  * The prompt codec: tasks in, tokens out, and back. It belongs to the policy, so that the steps of self-play are the
  * same code for the tiny policy's symbols and for the text prompts of large models.
  */
-import type { ParsedProposal, ParsedSolution, SolverView, TaskKind } from '../tasks/types.js';
+import type { ParsedProposal, ParsedSolution, SolverView, Task, TaskKind } from '../tasks/types.js';
 
 export interface Prompt {
   /** What a person reads; null where the tokens say it all. */
@@ -26,6 +26,8 @@ export interface Completion {
 }
 
 export interface PolicyCodec {
+  /** Whether a task can be put into prompts at all; a policy over a domain of its own knows only that domain's. */
+  expresses(task: Pick<Task, 'code' | 'inputs' | 'outputs'>): boolean;
   /** Goes into every prompt's event; changes whenever a template does. */
   readonly templateVersion: string;
   /** `program` is given for kinds whose proposer writes inputs for a program of the buffer (induction). */

@@ -116,6 +116,8 @@ export function createTextCodec(options: TextCodecOptions): TextCodec {
     tokenizer.decode(endToken !== undefined && tokens.at(-1) === endToken ? tokens.slice(0, -1) : tokens);
 
   return {
+    // Prompts are text: any program is.
+    expresses: () => true,
     templateVersion: `${TEMPLATE_VERSION}/${wrapper}`,
 
     proposePrompt(kind, references, program): ProposePrompt {

@@ -12,7 +12,15 @@
 import type { Completion, PolicyCodec, Prompt, ProposalReference } from '../codec.js';
 import type { ParsedProposal, ParsedSolution, SolverView, TaskKind } from '../../tasks/types.js';
 import { accepts, TINY_GRAMMAR } from './grammar.js';
-import { parseList, parseProgram, renderList, renderProgram } from './operations.js';
+import {
+  MAX_INPUT_LENGTH,
+  MAX_OPERATIONS,
+  MIN_INPUT_LENGTH,
+  parseList,
+  parseProgram,
+  renderList,
+  renderProgram,
+} from './operations.js';
 import * as v from './vocabulary.js';
 
 /** Longest completions: a solved induction task of three operations; a proposal of four inputs. */
@@ -20,6 +28,19 @@ const MAX_SOLUTION_TOKENS = 36;
 const MAX_PROPOSAL_TOKENS = 24;
 
 export const tinyCodec: PolicyCodec = {
+  expresses({ code, inputs, outputs }) {
+    const length = parseProgram(code)?.length ?? 0;
+    return (
+      length >= 1 &&
+      length <= MAX_OPERATIONS &&
+      inputs.every((input) => {
+        const digits = parseList(input)?.length ?? 0;
+        return digits >= MIN_INPUT_LENGTH && digits <= MAX_INPUT_LENGTH;
+      }) &&
+      outputs.every((output) => parseList(output) !== undefined)
+    );
+  },
+
   templateVersion: 'tiny.v1',
 
   proposePrompt(kind, references, program): Prompt {

@@ -4,7 +4,9 @@ import type { AzrEvent } from '../../../schemas/generated/events.js';
 import { tablesOf } from '../../support/ddl.js';
 import { event, EVENT_TYPES, sampleEvents } from '../../support/events.js';
 
-const TABLES = new Map(['001_events.sql', '005_intrinsics.sql'].flatMap((file) => [...tablesOf(file)]));
+const TABLES = new Map(
+  ['001_events.sql', '005_intrinsics.sql', '007_seed_rows.sql'].flatMap((file) => [...tablesOf(file)]),
+);
 const AT = { partition: 2, offset: '9007199254740993' };
 const PLACE = { runId: 'r', iteration: 3 };
 

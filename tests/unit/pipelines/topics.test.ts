@@ -46,6 +46,7 @@ describe('subjects', () => {
     TaskAccepted: 'taskId',
     TaskRejected: 'subjectId',
     IntrinsicsMeasured: 'taskId',
+    SeedRowRead: 'fileDigest',
     SolutionSampled: 'taskId',
     SolutionVerified: 'taskId',
     RewardAssigned: 'subjectId',

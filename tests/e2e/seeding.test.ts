@@ -1,0 +1,138 @@
+/** Seed files end to end: made by a durable workflow, taken by a run after the sandbox bore them out, refused with reasons. */
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { azrCli, ROOT } from '../support/azr-cli.js';
+
+const SMALL = [
+  'policy.model.layers=2',
+  'policy.model.width=32',
+  'policy.model.hidden=64',
+  'policy.warmUp.steps=40',
+  'policy.warmUp.rowsPerStep=64',
+  'propose.batch=16',
+  'solve.batch=8',
+  'evaluation.perBucket=5',
+].flatMap((override) => ['--set', override]);
+const PUBLISHED = path.resolve(ROOT, '../shared/data/seeds');
+
+let folder: string;
+const { azr, azrJson } = azrCli(() => folder);
+const inFolder = (name: string): string => path.join(folder, name);
+
+interface Fate {
+  readonly file_name: string;
+  readonly fate: string;
+  readonly rows: number;
+}
+
+const fatesOf = (run: string): Promise<Fate[]> =>
+  azrJson<Fate[]>(['sql', '--saved', 'seed-rows', '--run', run, '--json']);
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'azr-seeding-'));
+});
+afterAll(async () => {
+  await azr(['down']);
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('seed files', () => {
+  it('are refused before anything starts where a line is no row', async () => {
+    const bad = inFolder('bad.jsonl');
+    await writeFile(
+      bad,
+      '{"snippet":"def f(x):\\n    return x","input":"1","output":"1"}\nnot json\n{"snippet":"x"}\n',
+    );
+    const run = await azr(['run', 'tiny', '--seed-io', bad]);
+    expect(run.code).toBe(2);
+    expect(run.err).toContain('--seed-io is');
+    expect(run.err).toContain('line 2: not JSON');
+    expect(run.err).toContain('line 3: input');
+    const swapped = await azr(['run', 'tiny', '--seed-f', bad.replace('bad', 'missing')]);
+    expect([swapped.code, swapped.err.includes('cannot be read')]).toEqual([2, true]);
+  });
+
+  it('are made by the policy as it stands; the same call again gives the same files', async () => {
+    const args = ['--out-io', inFolder('io.jsonl'), '--out-f', inFolder('f.jsonl'), '--rows', '20', ...SMALL];
+    const made = await azr(['seed', 'tiny', ...args]);
+    expect(made.code, made.err).toBe(0);
+    const texts = await Promise.all(['io.jsonl', 'f.jsonl'].map((name) => readFile(inFolder(name), 'utf8')));
+    for (const text of texts) expect(text.trimEnd().split('\n')).toHaveLength(20);
+    const again = await azrJson<{ pairs: number; inductions: number }>(['seed', 'tiny', ...args, '--json']);
+    expect(again).toMatchObject({ pairs: 20, inductions: 20 });
+    expect(
+      await Promise.all(['io.jsonl', 'f.jsonl'].map((name) => readFile(inFolder(name), 'utf8'))),
+    ).toEqual(texts);
+  });
+
+  it('start a run, each of their rows used', async () => {
+    const run = await azr([
+      ...['run', 'tiny', '--run', 'seeded', '--iterations', '1', ...SMALL, '--follow'],
+      ...['--seed-io', inFolder('io.jsonl'), '--seed-f', inFolder('f.jsonl')],
+    ]);
+    expect(run.code, run.err).toBe(0);
+    expect(run.out).toContain('Rows of the seed files, verified in the sandbox before use');
+    expect(await fatesOf('seeded')).toEqual([
+      { file_name: 'f.jsonl', fate: 'used', rows: 20, example: '' },
+      { file_name: 'io.jsonl', fate: 'used', rows: 20, example: '' },
+    ]);
+    // A pair is a task of deduction and one of abduction.
+    const kinds = await azrJson<{ kind: string; tasks: number }[]>([
+      'sql',
+      '--json',
+      "select kind, toUInt32(count()) as tasks from task_accepted final where run_id = 'seeded' and origin = 'seed' group by kind order by kind",
+    ]);
+    expect(kinds).toEqual(['abduction', 'deduction', 'induction'].map((kind) => ({ kind, tasks: 20 })));
+    const replayed = await azrJson<{ differences: unknown[] }>(['replay', 'seeded', '--json']);
+    expect(replayed.differences).toEqual([]);
+  });
+
+  it('that lie are found out, row by row', async () => {
+    const row = (output: string): string =>
+      JSON.stringify({ snippet: 'def f(x):\n    x = x[::-1]\n    return x', input: '[1, 2, 3]', output });
+    const file = inFolder('lies.jsonl');
+    await writeFile(file, `${row('[3, 2, 1]')}\n${row('[1, 2, 3]')}\n`);
+    const run = await azr([
+      'run',
+      'tiny',
+      '--run',
+      'lied-to',
+      '--iterations',
+      '1',
+      ...SMALL,
+      '--follow',
+      '--seed-io',
+      file,
+    ]);
+    expect(run.code, run.err).toBe(0);
+    expect((await fatesOf('lied-to')).map(({ fate, rows }) => [fate, rows])).toEqual([
+      ['stored-output-differs', 1],
+      ['used', 1],
+    ]);
+  });
+
+  it.skipIf(!existsSync(PUBLISHED))(
+    'of the published code are verified whole; what is no task of the tiny domain is refused as that (skipped where the published files are not beside the project)',
+    async () => {
+      const files = ['7b_seed_io.jsonl', '7b_code_f_seed_io.jsonl'].map((name) => path.join(PUBLISHED, name));
+      const run = await azr([
+        ...['run', 'tiny', '--run', 'published', '--iterations', '1', ...SMALL, '--follow'],
+        ...['--seed-io', files[0] ?? '', '--seed-f', files[1] ?? ''],
+      ]);
+      expect(run.code, run.err).toBe(0);
+      const fates = await fatesOf('published');
+      for (const name of ['7b_seed_io.jsonl', '7b_code_f_seed_io.jsonl'])
+        expect(
+          fates.filter(({ file_name }) => file_name === name).reduce((sum, { rows }) => sum + rows, 0),
+        ).toBe(256);
+      expect(fates.find(({ fate }) => fate === 'used')).toBeUndefined();
+      expect(
+        fates.find(({ file_name, fate }) => file_name === '7b_seed_io.jsonl' && fate === 'outside-domain')
+          ?.rows,
+      ).toBe(241);
+    },
+  );
+});
