@@ -1,0 +1,38 @@
+/**
+ * Error prediction (`code_e` of the published code): given a program and an input, predict the class of the exception
+ * that `f` raises, or `NoError` where it returns. The answer is compared by name; nothing runs.
+ *
+ * Deviation from the published code, which stops at the first valid proposal of this kind because it looks up a field
+ * that no accepted program has: here the class stands where other kinds have their output, so the kind is trained like
+ * them.
+ */
+import type { TaskKindDefinition } from './types.js';
+import { first } from './first.js';
+
+/** The answer of a program that returns. */
+export const NO_ERROR = 'NoError';
+
+export const errorPrediction: TaskKindDefinition = {
+  kind: 'error',
+  proposesProgram: true,
+  solverView: (task) => ({
+    code: task.code,
+    input: first(task.inputs, task.taskId),
+    givenPairs: [],
+    hiddenPairs: [],
+  }),
+  judgeInput: (task, answer) => ({
+    kind: 'error',
+    code: task.code,
+    input: first(task.inputs, task.taskId),
+    output: first(task.outputs, task.taskId),
+    answer,
+  }),
+};
+
+/** The class that an answer names: its first word, cut at a colon (`IndexError: list index out of range`). */
+export function errorNameOf(answer: string): string {
+  const [word = ''] = answer.trim().split(/\s/u, 1);
+  const [name = ''] = word.split(':', 1);
+  return name;
+}
