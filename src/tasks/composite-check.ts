@@ -112,7 +112,7 @@ function boundNames(root: SyntaxNode, where: 'top level' | 'everywhere'): Map<st
   const found = new Map<string, string>();
   const visit = (node: SyntaxNode, module: string): void => {
     for (const name of boundBy(node))
-      found.set(name, node.kind === 'alias' ? `${module}.${nameOf(node, 'name') ?? ''}` : '');
+      found.set(name, node.kind === 'alias' ? importedBy(node, module) : '');
     const inner = node.kind === 'ImportFrom' ? (nameOf(node, 'module') ?? '') : module;
     if (where === 'everywhere' || node === root || !SCOPES.has(node.kind))
       for (const child of childrenOf(node)) visit(child, inner);
@@ -120,6 +120,13 @@ function boundNames(root: SyntaxNode, where: 'top level' | 'everywhere'): Map<st
   };
   visit(root, '');
   return found;
+}
+
+/** What an import binds a name to: `import a.b` binds `a` like `import a` does. */
+function importedBy(alias: SyntaxNode, module: string): string {
+  const name = nameOf(alias, 'name') ?? '';
+  const bindsFirst = module === '' && nameOf(alias, 'asname') === undefined;
+  return `${module}.${bindsFirst ? (name.split('.')[0] ?? '') : name}`;
 }
 
 function globalsIn(node: SyntaxNode): string[] {

@@ -88,12 +88,11 @@ export function topLevelNames(source: string): Map<string, string> {
     if (words[start] === 'def' || words[start] === 'class') names.set(words[start + 1] ?? '', '');
     else if (words[0] === 'import' || words[0] === 'from') {
       const statement = importText(tokens) ?? '';
-      const from = words[0] === 'import' ? 1 : words.indexOf('import') + 1;
-      tokens.slice(from).forEach((token, i) => {
-        const next = words[from + i + 1];
-        if (token.kind === 'name' && token.text !== 'as' && next !== 'as' && words[from + i - 1] !== '.')
-          names.set(token.text, statement);
-      });
+      const items = words.slice(words[0] === 'import' ? 1 : words.indexOf('import') + 1).filter(isNoBracket);
+      for (const item of splitAt(items, ',')) {
+        const name = item.includes('as') ? item.at(-1) : item[0];
+        if (name !== undefined) names.set(name, statement);
+      }
     } else {
       const equals = tokens.findLastIndex(
         ({ text, depth }, i) => text === '=' && depth === 0 && words[i + 1] !== '=' && words[i - 1] !== '=',
@@ -103,6 +102,16 @@ export function topLevelNames(source: string): Map<string, string> {
     }
   }
   return names;
+}
+
+const isNoBracket = (word: string): boolean => word !== '(' && word !== ')';
+
+function splitAt(words: readonly string[], separator: string): string[][] {
+  const parts: string[][] = [[]];
+  for (const word of words)
+    if (word === separator) parts.push([]);
+    else parts.at(-1)?.push(word);
+  return parts;
 }
 
 function functionsOf(lines: readonly LogicalLine[]): string[] {
