@@ -8,6 +8,7 @@
  * program keeps its names and ends with `f = <entry>`.
  */
 import { MAX_CODE_BYTES } from '../../sandbox/limits.js';
+import { split } from '../split.js';
 import {
   namesInFormattedString,
   readLogicalLines,
@@ -89,7 +90,7 @@ export function topLevelNames(source: string): Map<string, string> {
     else if (words[0] === 'import' || words[0] === 'from') {
       const statement = importText(tokens) ?? '';
       const items = words.slice(words[0] === 'import' ? 1 : words.indexOf('import') + 1).filter(isNoBracket);
-      for (const item of splitAt(items, ',')) {
+      for (const item of split(items, ',')) {
         const name = item.includes('as') ? item.at(-1) : item[0];
         if (name !== undefined) names.set(name, statement);
       }
@@ -105,14 +106,6 @@ export function topLevelNames(source: string): Map<string, string> {
 }
 
 const isNoBracket = (word: string): boolean => word !== '(' && word !== ')';
-
-function splitAt(words: readonly string[], separator: string): string[][] {
-  const parts: string[][] = [[]];
-  for (const word of words)
-    if (word === separator) parts.push([]);
-    else parts.at(-1)?.push(word);
-  return parts;
-}
 
 function functionsOf(lines: readonly LogicalLine[]): string[] {
   return lines.flatMap(({ indent, tokens }) => {

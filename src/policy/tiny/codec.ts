@@ -17,6 +17,7 @@
  */
 import type { Completion, PolicyCodec, Prompt, ProposalReference } from '../codec.js';
 import type { ParsedProposal, ParsedSolution, SolverView, TaskKind } from '../../tasks/types.js';
+import { split } from '../split.js';
 import { PromptTooLongError } from '../text/codec.js';
 import { accepts, tinyGrammar } from './grammar.js';
 import { MAX_LIST_LENGTH, MAX_OPERATIONS, parseList, renderList } from './operations.js';
@@ -197,15 +198,6 @@ export function listTokens(text: string): number[] {
       `value ${JSON.stringify(text)} is not of the tiny domain; accepted are lists of digits`,
     );
   return list.map(v.digitToken);
-}
-
-export function split(tokens: readonly number[], separator: number): number[][] {
-  const parts: number[][] = [[]];
-  for (const t of tokens) {
-    if (t === separator) parts.push([]);
-    else parts.at(-1)?.push(t);
-  }
-  return parts;
 }
 
 function required<T>(value: T | null | undefined, name: string): T {
