@@ -244,7 +244,13 @@ export const runConfigSchema = fields.superRefine(({ policy, propose }, context)
   if (propose.references <= most)
     issue(['references'], `accepted are more than the ${most} functions that composite may give`);
   if (policy.kind === 'tiny' && most > 1)
-    issue(['composite', 'maxFunctions'], 'the tiny policy has a symbol for one function; accepted is 1');
+    issue(
+      [
+        'composite',
+        ...(propose.composite.maxFunctions > 1 ? ['maxFunctions'] : ['schedule', 'functionsLimit']),
+      ],
+      `the tiny policy has a symbol for one function, and this may give ${most}; accepted is 1`,
+    );
 });
 
 export type RunConfig = z.infer<typeof runConfigSchema>;

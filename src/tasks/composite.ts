@@ -1,5 +1,5 @@
 /**
- * Composite programs (arXiv 2505.03335, appendix D; the published composite_functions): a proposer is given programs of
+ * Composite programs (the published composite_functions, azr-spec section 3): a proposer is given programs of
  * the buffer as functions g_0, g_1, ... and writes an `f` that calls each of them. What runs, and what a solver sees, are
  * the definitions followed by `f`.
  *
@@ -17,7 +17,10 @@ export interface CompositeSettings {
   readonly schedule: CompositeSchedule;
 }
 
-/** Both quantities rise by a step at iteration `start` and again every `every` iterations, up to their limits. */
+/**
+ * Both quantities rise by a step at iteration `start` and again every `every` iterations, up to their limits. The published
+ * scheduler names a start (101) for the number alone; here both have it.
+ */
 export interface CompositeSchedule {
   readonly enabled: boolean;
   readonly start: number;
