@@ -6,8 +6,8 @@
  * that no accepted program has: here the class stands where other kinds have their output, so the kind is trained like
  * them.
  */
+import { deduction } from './deduction.js';
 import type { TaskKindDefinition } from './types.js';
-import { first } from './first.js';
 
 /** The answer of a program that returns. */
 export const NO_ERROR = 'NoError';
@@ -15,19 +15,8 @@ export const NO_ERROR = 'NoError';
 export const errorPrediction: TaskKindDefinition = {
   kind: 'error',
   proposesProgram: true,
-  solverView: (task) => ({
-    code: task.code,
-    input: first(task.inputs, task.taskId),
-    givenPairs: [],
-    hiddenPairs: [],
-  }),
-  judgeInput: (task, answer) => ({
-    kind: 'error',
-    code: task.code,
-    input: first(task.inputs, task.taskId),
-    output: first(task.outputs, task.taskId),
-    answer,
-  }),
+  solverView: (task) => deduction.solverView(task),
+  judgeInput: (task, answer) => ({ ...deduction.judgeInput(task, answer), kind: 'error' }),
 };
 
 /** The class that an answer names: its first word, cut at a colon (`IndexError: list index out of range`). */
