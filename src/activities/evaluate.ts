@@ -4,7 +4,7 @@ import type { AzrEvent } from '../../schemas/generated/events.js';
 import { TINY_HELD_OUT, tinyHeldOut } from '../evaluation/tiny-held-out.js';
 import { judgeMany } from '../sandbox/index.js';
 import { taskKinds } from '../tasks/index.js';
-import { TASK_KINDS, type TaskKind } from '../tasks/types.js';
+import { PAPER_KINDS, type TaskKind } from '../tasks/types.js';
 import type { EvaluateSteps } from '../../workflows/steps.js';
 import type { ScoreLine } from '../../workflows/types.js';
 import type { EvaluateDependencies } from './dependencies.js';
@@ -55,7 +55,7 @@ export function makeEvaluate(dependencies: EvaluateDependencies): EvaluateSteps[
       const origin = originOf(context, codeVersion);
       const evaluationId = idOf(context.run.runId, context.iteration, 'evaluation', TINY_HELD_OUT);
       const scores = new Map<string, { kind: TaskKind; bucket: string; count: number; correct: number }>();
-      for (const kind of TASK_KINDS)
+      for (const kind of PAPER_KINDS)
         for (const { task, bucket } of examples)
           if (task.kind === kind) scores.set(`${kind}/${bucket}`, { kind, bucket, count: 0, correct: 0 });
       const events: AzrEvent[] = examples.map(({ task, bucket }, i) => {

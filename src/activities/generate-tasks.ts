@@ -10,6 +10,7 @@ import { tinyPolicy } from '../config/policy.js';
 import type { RunConfig } from '../config/run.js';
 import { idOf } from '../coordinates.js';
 import { uniformTasks } from '../policy/tiny/uniform-tasks.js';
+import { TASK_KINDS } from '../tasks/types.js';
 import { validateProposals } from '../sandbox/index.js';
 import type { Sandbox } from '../sandbox/port.js';
 import type { StepContext } from '../../workflows/types.js';
@@ -37,6 +38,7 @@ export async function generateTasks(
     context.iteration,
     config.solve.batch,
     config.propose.uniformLengths,
+    TASK_KINDS.filter((kind) => config.propose.kinds.includes(kind)),
   ).map((task) => ({
     ...task,
     subjectId: idOf(context.run.runId, context.iteration, 'uniform-task', task.kind, task.index),

@@ -1,11 +1,15 @@
 /** The proposer's turn: one completion for each of `batch` prompts of every kind, from the buffer as the iteration found it. */
 import { idOf, seedOf } from '../coordinates.js';
+import { Random } from '../random.js';
 import { drawFitting, generatorsOf } from '../buffer/draw-fitting.js';
+import { drawFunctions } from '../buffer/draw-functions.js';
 import { drawProgramTask, drawReferences, PROGRAM_KINDS } from '../buffer/sampling.js';
 import type { TaskBuffer } from '../buffer/task-buffer.js';
 import type { RunConfig } from '../config/run.js';
 import type { Prompt } from '../policy/codec.js';
 import type { ProposePrompt } from '../policy/text/codec.js';
+import * as programReader from '../policy/text/program.js';
+import { compositeOdds } from '../tasks/composite.js';
 import { taskKinds } from '../tasks/index.js';
 import { TASK_KINDS, type TaskKind } from '../tasks/types.js';
 import type { RolloutSteps } from '../../workflows/steps.js';
@@ -24,6 +28,7 @@ interface PlannedProposal {
   readonly index: number;
   readonly prompt: Prompt;
   readonly referenceTaskIds: readonly string[];
+  readonly compositeTaskIds: readonly string[];
   readonly programTaskId: string | null;
   readonly program: string | null;
   readonly seed: number;
@@ -77,6 +82,7 @@ export function makePropose(dependencies: RolloutDependencies): RolloutSteps['pr
             temperature: config.propose.temperature,
             programTaskId: planned.programTaskId,
             programSource: planned.program,
+            compositeTaskIds: planned.compositeTaskIds,
           });
         },
         async (events) => {
@@ -98,11 +104,13 @@ function planProposals(
     kind: TaskKind,
     references: readonly { code: string; input: string; output: string }[],
     program: string | null,
+    functions?: readonly string[],
   ) => Prompt,
 ): PlannedProposal[] {
   const { batch, references: count, referenceSampling } = config.propose;
+  const odds = compositeOdds(config.propose.composite, context.iteration);
   const { runId } = context.run;
-  const { kinds = TASK_KINDS } = context;
+  const { kinds = config.propose.kinds as readonly string[] } = context;
   return TASK_KINDS.filter((kind) => kinds.includes(kind)).flatMap((kind) =>
     Array.from({ length: batch }, (_, index): PlannedProposal | undefined => {
       const randomOf = generatorsOf(
@@ -122,8 +130,14 @@ function planProposals(
           );
       // Before the first program is accepted there is none to write inputs for.
       if (!taskKinds[kind].proposesProgram && given === undefined) return undefined;
-      const references =
+      const drawn =
         given === undefined ? drawReferences(buffer, kind, count, referenceSampling, randomOf(0)) : [];
+      const { functions, references } = drawFunctions(
+        drawn,
+        odds,
+        new Random(seedOf(config.seed, context.iteration, 'propose', kind, index, 'functions')),
+        programReader,
+      );
       const prompt = promptOf(
         kind,
         references.map((task) => ({
@@ -132,6 +146,7 @@ function planProposals(
           output: task.outputs[0] ?? '',
         })),
         given?.code ?? null,
+        functions.map(({ definition }) => definition),
       );
       return {
         proposalId: idOf(runId, context.iteration, 'proposal', kind, index),
@@ -139,6 +154,7 @@ function planProposals(
         index,
         prompt,
         referenceTaskIds: shownOf(prompt, references).map((task) => task.taskId),
+        compositeTaskIds: functions.map(({ taskId }) => taskId),
         programTaskId: given?.taskId ?? null,
         program: given?.code ?? null,
         seed: seedOf(config.seed, context.iteration, 'propose', kind, index, 0),

@@ -46,7 +46,7 @@ export function makeSolve(dependencies: RolloutDependencies): RolloutSteps['solv
       const plan = planGroups(
         context,
         config,
-        accepted.map((task) => ({ ...task, kind: task.kind as TaskKind })),
+        accepted.map((task) => ({ ...task, kind: task.kind })),
         buffer,
         codec.solvePrompt.bind(codec),
       );
@@ -145,7 +145,7 @@ function planGroups(
     return [{ groupId, purpose, index, task, ...question, samples }];
   };
   const newest = context.iteration - (config.schedule.solverTasks === 'this_iteration' ? 0 : 1);
-  return TASK_KINDS.flatMap((kind) => {
+  return TASK_KINDS.filter((kind) => config.propose.kinds.includes(kind)).flatMap((kind) => {
     const randomOf = generatorsOf(seedOf(config.seed, context.iteration, 'solve', kind, 'tasks'));
     const { batch, mixing, samplesPerTask } = config.solve;
     const own = accepted.filter((task) => task.kind === kind);

@@ -5,11 +5,14 @@
 import { idOf } from '../coordinates.js';
 import { topicOf } from '../../pipelines/topics.js';
 import type { AzrEvent, EventDataByType } from '../../schemas/generated/events.js';
-import { repeatReason } from '../buffer/task-buffer.js';
+import { functionsOf } from '../buffer/draw-functions.js';
+import { repeatReason, type TaskBuffer } from '../buffer/task-buffer.js';
+import * as programReader from '../policy/text/program.js';
 import { isHeldOutText } from '../policy/tiny/generator.js';
 import { measureTasks, type MeasuredTask } from '../reward/intrinsic/measure-tasks.js';
 import { HELD_OUT_REASON } from '../reward/iteration-rewards.js';
-import { treesIn, validateProposals } from '../sandbox/index.js';
+import { refuseComposites, treesIn, validateProposals } from '../sandbox/index.js';
+import { composedProgram } from '../tasks/composite.js';
 import type { ParsedProposal, TaskKind } from '../tasks/types.js';
 import type { SandboxSteps } from '../../workflows/steps.js';
 import type { EventReference, StepContext } from '../../workflows/types.js';
@@ -68,11 +71,24 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
         );
       };
 
-      const candidates: { proposal: Proposal; parsed: Parsed }[] = [];
+      const readable: { proposal: Proposal; parsed: Parsed; definitions: readonly string[] }[] = [];
       for (const proposal of proposals) {
         const completion = { tokens: proposal.completionTokens, finish: proposal.finish };
-        const parsed = codec.parseProposal(proposal.kind as TaskKind, completion, proposal.programSource);
-        if (!parsed.ok) reject(proposal, parsed.reason, parsed.detail, parsed.formatOk, null);
+        const definitions = givenDefinitions(proposal, buffer);
+        const parsed = codec.parseProposal(proposal.kind, completion, proposal.programSource, definitions);
+        if (parsed.ok) readable.push({ proposal, parsed, definitions });
+        else reject(proposal, parsed.reason, parsed.detail, parsed.formatOk, null);
+      }
+      const composites = await refuseComposites(
+        sandbox,
+        readable.map(({ parsed, definitions }) => ({ program: parsed.code, definitions })),
+      );
+      const candidates: { proposal: Proposal; parsed: Parsed }[] = [];
+      for (const [i, { proposal, parsed: alone, definitions }] of readable.entries()) {
+        const parsed = withDefinitions(alone, definitions);
+        const refusal = composites[i];
+        if (refusal !== undefined)
+          reject(proposal, refusal.reason, refusal.detail, parsed.formatOk, parsed.code);
         else if (parsed.inputs.some((input) => isHeldOutText(parsed.code, input)))
           reject(proposal, HELD_OUT_REASON, 'belongs to the evaluation', parsed.formatOk, parsed.code);
         else candidates.push({ proposal, parsed });
@@ -84,8 +100,9 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
           id: proposal.proposalId,
           code: parsed.code,
           inputs: parsed.inputs,
+          expects: proposal.kind === 'error' ? ('error' as const) : ('value' as const),
         })),
-        { policy: config.sandbox.policy },
+        { policy: config.sandbox.policy, bannedErrorKeywords: config.propose.bannedErrorKeywords },
       );
       for (const { request, result } of executions)
         events.push(executionFact(origin, 'validate', request.id, request, result, sandbox.interpreter));
@@ -94,7 +111,7 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
       const toMeasure: MeasuredTask[] = [];
       for (const [i, { proposal, parsed }] of candidates.entries()) {
         const result = results[i];
-        const kind = proposal.kind as TaskKind;
+        const kind = proposal.kind;
         if (result === undefined) throw new Error(`no result for proposal ${proposal.proposalId}`);
         if (!result.ok) {
           reject(proposal, result.reason, result.detail, parsed.formatOk, parsed.code);
@@ -134,7 +151,7 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
               message: parsed.message,
               imports: parsed.imports,
               thought: parsed.thought,
-              compositeTaskIds: [],
+              compositeTaskIds: proposal.compositeTaskIds,
               referenceTaskIds:
                 proposal.programTaskId === null
                   ? proposal.referenceTaskIds
@@ -151,6 +168,28 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
       const tasks = tasksAmong(await log.append(events, context.since), context);
       return { tasks, accepted: accepted.length, rejected: proposals.length - accepted.length };
     });
+}
+
+/** The functions that a proposer was given, as its prompt had them. */
+function givenDefinitions(proposal: Proposal, buffer: TaskBuffer): readonly string[] {
+  const tasks = proposal.compositeTaskIds.map((taskId) => {
+    const task = buffer.byId.get(taskId);
+    if (task === undefined)
+      throw new Error(`proposal ${proposal.proposalId} was given task ${taskId}, which the log lacks`);
+    return task;
+  });
+  return functionsOf(tasks, programReader).map(({ definition }) => definition);
+}
+
+/** What runs and what solvers see: the definitions before the program. */
+function withDefinitions(parsed: Parsed, definitions: readonly string[]): Parsed {
+  if (definitions.length === 0) return parsed;
+  const imports = [...definitions.flatMap(programReader.collectImports), ...parsed.imports];
+  return {
+    ...parsed,
+    code: composedProgram(definitions, parsed.code),
+    imports: [...new Set(imports)],
+  };
 }
 
 function tasksAmong(references: readonly EventReference[], context: StepContext): EventReference {

@@ -5,6 +5,7 @@ import { tinyPolicy } from '../config/policy.js';
 import type { RunConfig } from '../config/run.js';
 import { checkpointFolder } from '../learner/checkpoint-folder.js';
 import type { LearnConfig, LearnRow } from '../policy/port.js';
+import { tinyFeatures } from '../policy/tiny/features.js';
 import { tinySpec } from '../policy/tiny/spec.js';
 import { warmUpRows } from '../policy/tiny/warm-up.js';
 import type { LearnerSteps } from '../../workflows/steps.js';
@@ -19,7 +20,7 @@ export function makeWarmUp(dependencies: LearnerDependencies): LearnerSteps['war
       const config = await configs.of(run);
       const { model, warmUp } = tinyPolicy(config.policy);
       const fresh = await engine.initialise(
-        tinySpec(model),
+        tinySpec(model, tinyFeatures(config.propose)),
         seedOf(config.seed, 'weights'),
         path.join(checkpoints, run.runId, 'fresh'),
       );
@@ -47,8 +48,9 @@ export function makeWarmUp(dependencies: LearnerDependencies): LearnerSteps['war
 function* batches(config: RunConfig): Generator<LearnRow[]> {
   const { warmUp } = tinyPolicy(config.policy);
   const mix = { ...warmUp, maxReferences: config.propose.references };
+  const features = tinyFeatures(config.propose);
   for (let step = 0; step < warmUp.steps; step++)
-    yield warmUpRows(seedOf(config.seed, 'warm-up', step), warmUp.rowsPerStep, mix);
+    yield warmUpRows(seedOf(config.seed, 'warm-up', step), warmUp.rowsPerStep, mix, features);
 }
 
 function warmUpConfig(config: RunConfig): LearnConfig {

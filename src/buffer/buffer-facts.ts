@@ -6,7 +6,6 @@
  * number of partitions.
  */
 import type { AzrEvent } from '../../schemas/generated/events.js';
-import type { TaskKind } from '../tasks/types.js';
 import {
   acceptTask,
   recordVerdict,
@@ -29,9 +28,10 @@ export type BufferFact =
 export function bufferFactOf(event: AzrEvent): BufferFact | undefined {
   const { iteration } = event.envelope;
   if (event.type === 'TaskAccepted') {
-    const { taskId, kind, code, originalCode, inputs, outputs, message, index } = event.data;
-    const content = { taskId, kind: kind as TaskKind, code, originalCode, inputs, outputs, message };
-    const task = { ...content, iteration };
+    const { taskId, kind, code, originalCode, inputs, outputs, message, index, compositeTaskIds } = event.data;
+    const content = { taskId, kind, code, originalCode, inputs, outputs, message };
+    const composite = compositeTaskIds.length === 0 ? {} : { compositeTaskIds };
+    const task = { ...content, iteration, ...composite };
     return { type: 'accepted', iteration, index, task };
   }
   if (event.type === 'SolutionVerified') {

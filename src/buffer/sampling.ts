@@ -1,5 +1,5 @@
 /**
- * Draws from the buffer: references for proposers, programs for induction proposers, tasks for solvers.
+ * Draws from the buffer: references and functions for proposers, programs for induction proposers, tasks for solvers.
  * All are functions of the buffer's state and a seeded generator (azr-spec, section 3).
  */
 import { cumulative, type Random } from '../random.js';

@@ -16,6 +16,8 @@ export interface BufferedTask extends Task {
   readonly originalCode: string;
   /** The iteration in which it was accepted; 0 for seeds. */
   readonly iteration: number;
+  /** Tasks whose programs its own calls (tasks/composite.ts); absent where it calls none. */
+  readonly compositeTaskIds?: readonly string[];
 }
 
 export interface SolveRecord {

@@ -10,7 +10,9 @@ import { VALID_PROGRAM_FILTERS } from '../buffer/valid-program-filter.js';
 import { ADVANTAGES } from '../learner/advantages/names.js';
 import { COMBINE_METHODS } from '../reward/combine.js';
 import { DIVERSITY_RULES } from '../reward/intrinsic/answer-diversity.js';
-import { POLICY_NAMES } from '../sandbox/policy.js';
+import { BANNABLE_KEYWORDS, POLICY_NAMES } from '../sandbox/policy.js';
+import { mayCompose, mostFunctions } from '../tasks/composite.js';
+import { PAPER_KINDS, TASK_KINDS } from '../tasks/types.js';
 import { optimiserSchema } from './optimiser.js';
 import { policySchema } from './policy.js';
 
@@ -34,7 +36,36 @@ const intrinsicTerm = z.strictObject({
 /** `flat` over values, or `hierarchical`: type first, then value (answer_diversity_reward.hierarchical). */
 const diversityTerm = intrinsicTerm.extend({ rule: z.enum(DIVERSITY_RULES).default('flat') });
 
-export const runConfigSchema = z.strictObject({
+/** Composite programs (tasks/composite.ts); off. */
+const composite = z
+  .strictObject({
+    /** Probability that a prompt gives functions; 0 is never (azr.data_selection_strategy.composite_chance). */
+    chance: share.default(0),
+    /** Functions given (composite_function_n_min, composite_function_n_max); more references are needed than the most. */
+    minFunctions: count.max(16).default(1),
+    maxFunctions: count.max(16).default(1),
+    /** First iteration in which functions are given (composite_start_step). */
+    startIteration: count.default(1),
+    /** At iteration `start`, and every `every` iterations after it, chance and most functions rise, up to their limits. */
+    schedule: z
+      .strictObject({
+        enabled: z.boolean().default(false),
+        start: count.default(101),
+        every: count.default(50),
+        functionsStep: z.number().int().min(0).default(1),
+        functionsLimit: count.max(16).default(3),
+        chanceStep: share.default(0.01),
+        chanceLimit: share.default(0.8),
+      })
+      .prefault({}),
+  })
+  .refine(({ minFunctions, maxFunctions }) => minFunctions <= maxFunctions, {
+    path: ['minFunctions'],
+    message: 'accepted are numbers up to maxFunctions',
+  })
+  .prefault({});
+
+const fields = z.strictObject({
   /** Root of every seed of the run; at most 2^52, which the log carries exactly. */
   seed: z
     .number()
@@ -44,6 +75,19 @@ export const runConfigSchema = z.strictObject({
     .default(1),
   policy: policySchema,
   propose: z.strictObject({
+    /**
+     * Kinds of task that are proposed and solved (azr.problem_types), in whatever order. `error`, which the paper leaves
+     * out and the published code cannot train, has to be named.
+     */
+    kinds: z
+      .array(z.enum(TASK_KINDS))
+      .min(1)
+      .refine((kinds) => new Set(kinds).size === kinds.length, 'a kind stands in it twice')
+      .refine(
+        (kinds) => !kinds.includes('induction') || kinds.includes('deduction') || kinds.includes('abduction'),
+        'induction takes its programs from deduction or abduction: one of them is needed too',
+      )
+      .default([...PAPER_KINDS]),
     /** Proposals of each kind an iteration (data.train_batch_size). */
     batch: count.max(4096),
     /** Tasks of the buffer shown to the proposer (azr io_n). */
@@ -58,6 +102,9 @@ export const runConfigSchema = z.strictObject({
     source: z.enum(['policy', 'uniform']).default('policy'),
     /** `source: uniform`: weights of program lengths 1, 2, 3; within a length programs are uniform. */
     uniformLengths: lengthWeights.default([1, 1, 1]),
+    /** Keywords that a program of an error task may not have (banned_keywords_for_errors_and_exceptions); `[raise]` as published. */
+    composite,
+    bannedErrorKeywords: z.array(z.enum(BANNABLE_KEYWORDS)).default([]),
   }),
   solve: z.strictObject({
     /** Tasks of each kind an iteration. */
@@ -184,6 +231,26 @@ export const runConfigSchema = z.strictObject({
     /** Iterations after which the workflow's history starts anew. */
     continueAsNewEvery: count.default(10),
   }),
+});
+
+/** Rules over several keys. */
+export const runConfigSchema = fields.superRefine(({ policy, propose }, context) => {
+  const issue = (path: string[], message: string): void =>
+    context.addIssue({ code: 'custom', path: ['propose', ...path], message });
+  if (propose.source === 'uniform' && propose.kinds.includes('error'))
+    issue(['kinds'], 'tasks of error prediction are proposed, not drawn; accepted with source: policy only');
+  if (!mayCompose(propose.composite)) return;
+  const most = mostFunctions(propose.composite);
+  if (propose.references <= most)
+    issue(['references'], `accepted are more than the ${most} functions that composite may give`);
+  if (policy.kind === 'tiny' && most > 1)
+    issue(
+      [
+        'composite',
+        ...(propose.composite.maxFunctions > 1 ? ['maxFunctions'] : ['schedule', 'functionsLimit']),
+      ],
+      `the tiny policy has a symbol for one function, and this may give ${most}; accepted is 1`,
+    );
 });
 
 export type RunConfig = z.infer<typeof runConfigSchema>;

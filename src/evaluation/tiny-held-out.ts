@@ -8,7 +8,7 @@ import { drawInputFor, drawProgram } from '../policy/tiny/generator.js';
 import { INDUCTION_INPUTS } from '../policy/tiny/grammar.js';
 import { MAX_OPERATIONS, renderList, renderProgram, trace } from '../policy/tiny/operations.js';
 import { Random } from '../random.js';
-import { TASK_KINDS, type Task, type TaskKind } from '../tasks/types.js';
+import { PAPER_KINDS, type Task, type TaskKind } from '../tasks/types.js';
 
 export interface BenchmarkExample {
   readonly task: Task;
@@ -26,7 +26,7 @@ export function tinyHeldOut(perBucket: number): BenchmarkExample[] {
     throw new RangeError(`perBucket is ${perBucket}; accepted are 1 to 10000`);
   const random = new Random(GENERATOR_SEED);
   const examples: BenchmarkExample[] = [];
-  for (const kind of TASK_KINDS) {
+  for (const kind of PAPER_KINDS) {
     for (let length = 1; length <= MAX_OPERATIONS; length++) {
       const seen = new Set<string>();
       while (seen.size < perBucket) {

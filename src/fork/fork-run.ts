@@ -26,6 +26,7 @@ import type { RunConfig } from '../config/run.js';
 import { checkRunId } from '../config/run-id.js';
 import { idOf } from '../coordinates.js';
 import { checkpointFolder } from '../learner/checkpoint-folder.js';
+import { tinyFeatures } from '../policy/tiny/features.js';
 
 export interface ForkOptions {
   readonly parent: string;
@@ -165,7 +166,22 @@ function overridden(
     throw new UsageError(
       `--set changes the policy (model or warm-up), which a fork takes over with its checkpoint; accepted are all other groups of keys, or a new run`,
     );
+  checkSymbols(before.config, after.config);
   return after;
+}
+
+/** The tiny policy's vocabulary and grammar stand in its checkpoint: a fork cannot ask for symbols that it lacks. */
+function checkSymbols(before: RunConfig, after: RunConfig): void {
+  if (after.policy.kind !== 'tiny') return;
+  const [has, needs] = [tinyFeatures(before.propose), tinyFeatures(after.propose)];
+  const asked = [
+    ...(needs.error && !has.error ? ['error prediction (propose.kinds)'] : []),
+    ...(needs.composite && !has.composite ? ['composite programs (propose.composite)'] : []),
+  ];
+  if (asked.length > 0)
+    throw new UsageError(
+      `--set adds ${asked.join(' and ')}, for which the checkpoint of the tiny policy has no symbols; accepted is a new run`,
+    );
 }
 
 function checkSchedule({ schedule }: RunConfig, iteration: number, elapsedMs: number): void {

@@ -6,6 +6,7 @@ import type { EventDataByType } from '../../schemas/generated/events.js';
 import type { RunConfig } from '../config/run.js';
 import type { AssignedReward, IterationFacts } from '../reward/iteration-rewards.js';
 import { seedOf } from '../coordinates.js';
+import type { Role, TaskKind } from '../tasks/types.js';
 import { advantageEstimators, type AdvantageName } from './advantages/index.js';
 import { permuteSolverRewards } from './permute-rewards.js';
 
@@ -93,7 +94,7 @@ export function learnerBatch(
   return {
     samples: rewarded.map(({ group: _group, ...row }, i) => ({ ...row, advantage: advantages[i] ?? 0 })),
     baselines: baselines.map(({ group, count, mean, std }) => {
-      const [role, kind] = group.split('.') as ['propose' | 'solve', 'deduction' | 'abduction' | 'induction'];
+      const [role, kind] = group.split('.') as [Role, TaskKind];
       return { role, kind, count, mean, std };
     }),
   };

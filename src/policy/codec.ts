@@ -30,9 +30,23 @@ export interface PolicyCodec {
   expresses(task: Pick<Task, 'code' | 'inputs' | 'outputs'>): boolean;
   /** Goes into every prompt's event; changes whenever a template does. */
   readonly templateVersion: string;
-  /** `program` is given for kinds whose proposer writes inputs for a program of the buffer (induction). */
-  proposePrompt(kind: TaskKind, references: readonly ProposalReference[], program: string | null): Prompt;
-  parseProposal(kind: TaskKind, completion: Completion, program: string | null): ParsedProposal;
+  /**
+   * `program` is given for kinds whose proposer writes inputs for a program of the buffer (induction). `functions` are
+   * the definitions of g_0, g_1, ... that a composite program has to call (tasks/composite.ts); default none. What is
+   * parsed is the proposed program alone, without them.
+   */
+  proposePrompt(
+    kind: TaskKind,
+    references: readonly ProposalReference[],
+    program: string | null,
+    functions?: readonly string[],
+  ): Prompt;
+  parseProposal(
+    kind: TaskKind,
+    completion: Completion,
+    program: string | null,
+    functions?: readonly string[],
+  ): ParsedProposal;
   solvePrompt(kind: TaskKind, view: SolverView): Prompt;
   parseSolution(kind: TaskKind, completion: Completion): ParsedSolution;
   text(tokens: readonly number[]): string;

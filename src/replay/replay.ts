@@ -18,7 +18,6 @@ import { judgeMany, treesIn } from '../sandbox/index.js';
 import { outcomeFields } from '../sandbox/outcome-fields.js';
 import type { Sandbox } from '../sandbox/port.js';
 import { judgeItems } from '../tasks/judge-items.js';
-import type { TaskKind } from '../tasks/types.js';
 import { differences, type Difference } from './compare.js';
 import { factsOf, readFacts, readRun, type RecordedFacts } from './recorded-iteration.js';
 
@@ -213,7 +212,7 @@ async function intrinsics({ config, facts, tasks, iteration, options }: CheckInp
   const settings = config.reward.intrinsic;
   const recorded = factsOf(facts, 'IntrinsicsMeasured');
   const proposed = factsOf(facts, 'TaskAccepted').filter(
-    ({ kind, proposalId }) => proposalId !== null && enabledTerms(kind as TaskKind, settings).length > 0,
+    ({ kind, proposalId }) => proposalId !== null && enabledTerms(kind, settings).length > 0,
   );
   if (recorded.length === 0 && proposed.length === 0) return { checked: 0, differences: [] };
   const counters = emptyTypeCounters();
@@ -228,7 +227,7 @@ async function intrinsics({ config, facts, tasks, iteration, options }: CheckInp
     proposed.map(({ proposalId, taskId, kind, originalCode, inputs, outputs }) => ({
       proposalId: proposalId ?? '',
       taskId,
-      kind: kind as TaskKind,
+      kind: kind,
       code: originalCode,
       inputs,
       outputs,
@@ -255,7 +254,7 @@ function advantages({ config, facts, iteration }: CheckInput): CheckOutcome {
     factsOf(facts, 'RewardAssigned').map((reward) => ({
       ...reward,
       role: reward.role,
-      kind: reward.kind as TaskKind,
+      kind: reward.kind,
     })),
     learnerBatchSettings(config, iteration),
   );

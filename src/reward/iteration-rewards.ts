@@ -65,7 +65,7 @@ export function iterationRewards(facts: IterationFacts, settings: RewardSettings
   for (const verdict of facts.verdicts) {
     const proposalId = proposalOfTask.get(verdict.taskId);
     if (verdict.purpose !== 'learnability' || proposalId === undefined || proposalId === null) continue;
-    const kind = verdict.kind as TaskKind;
+    const kind = verdict.kind;
     const accuracy = meanAccuracy(kind, verdict.attempts, settings.induction);
     estimates.push({
       proposalId,
@@ -92,7 +92,7 @@ export function iterationRewards(facts: IterationFacts, settings: RewardSettings
       fate = { kind: 'valid', formatOk: task.formatOk, learnability: estimate?.learnability ?? 0 };
     else if (rejection?.formatOk !== true) fate = { kind: 'format-error' };
     else fate = { kind: REPEATS.includes(rejection.reason) ? 'repeat' : 'invalid' };
-    const kind = proposal.kind as TaskKind;
+    const kind = proposal.kind;
     const terms =
       task === undefined || enabledTerms(kind, settings.intrinsic).length === 0
         ? []
@@ -110,7 +110,7 @@ export function iterationRewards(facts: IterationFacts, settings: RewardSettings
     const verdict = verdictOf.get(solution.groupId);
     if (verdict === undefined)
       throw new Error(`group ${solution.groupId} has solutions but no verdict in the log`);
-    const kind = solution.kind as TaskKind;
+    const kind = solution.kind;
     const shareOf = new Map(verdict.attempts.map((attempt) => [attempt.sample, attempt.accuracy]));
     rewards.push({
       role: 'solve',

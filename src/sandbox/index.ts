@@ -12,6 +12,7 @@ import type { Interpreter, Limits, Sandbox } from './port.js';
 export type * from './port.js';
 export * from './judge.js';
 export * from './validate.js';
+export * from './validate-composite.js';
 export * from './policy.js';
 export { DEFAULT_LIMITS } from './limits.js';
 export { equalLiterals, isLiteralArguments, literalKey, parseLiteral } from './values.js';

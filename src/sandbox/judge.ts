@@ -4,11 +4,14 @@
  *   deduction  the answer's literal equals the gold output by Python's ==; nothing runs
  *   abduction  f(answer) equals the gold output: any input that gives the output is right
  *   induction  the answer is a program; accuracy = share of hidden pairs it maps rightly, correct where all are
+ *   error      the answer's first word, cut at a colon, is the gold class whatever its case; nothing runs
  *
  * Gold values stay here: programs get inputs only and return text, which is parsed and compared as data. Deviation from
  * the published code: answers are never evaluated, pairs that raise count as wrong, None results are values.
  */
 import type { Analysis, ExecutionRequest, ExecutionResult, Limits, Outcome, Sandbox } from './port.js';
+import { errorNameOf } from '../tasks/error-prediction.js';
+import { TASK_KINDS, type TaskKind } from '../tasks/types.js';
 import { equalLiterals, literalKey } from './values.js';
 
 export interface JudgePair {
@@ -16,15 +19,15 @@ export interface JudgePair {
   readonly output: string;
 }
 
-/** One answer to judge. Deduction and abduction need `output`, induction needs `pairs`. */
+/** One answer to judge. Induction needs `pairs`, the other kinds need `output`. */
 export interface JudgeItem {
   readonly id: string;
-  readonly kind: 'deduction' | 'abduction' | 'induction';
+  readonly kind: TaskKind;
   /** The task's program; for induction nothing is asked of it. */
   readonly code: string;
   readonly input?: string;
   readonly output?: string;
-  /** Output literal, argument text or program text, by kind. */
+  /** Output literal, argument text, program text or name of a class, by kind. */
   readonly answer: string;
   readonly pairs?: readonly JudgePair[];
 }
@@ -74,6 +77,11 @@ export function judgeAbduction(gold: string, outcome: Outcome): Score {
   return literalKey(gold).ok ? compare(gold, outcome) : wrong('gold-not-literal');
 }
 
+/** Compares the class that the answer names with the gold one (or `NoError`), without regard to case. */
+export function judgeError(gold: string, answer: string): Score {
+  return errorNameOf(answer).toLowerCase() === gold.toLowerCase() ? RIGHT : wrong('wrong');
+}
+
 /** Compares the outcomes of the candidate on the hidden inputs with their outputs. No pairs is an error. */
 export function judgeInduction(golds: readonly string[], outcomes: readonly Outcome[]): Score {
   if (golds.length === 0 || golds.length !== outcomes.length)
@@ -105,7 +113,7 @@ export async function judgeMany(
   const wanted = new Map<string, { readonly id: string; readonly inputs: Map<string, number> }>();
   for (const item of items) {
     checkItem(item);
-    if (item.kind === 'deduction') continue;
+    if (item.kind === 'deduction' || item.kind === 'error') continue;
     const program = programOf(item);
     const entry = wanted.get(program) ?? { id: item.id, inputs: new Map<string, number>() };
     wanted.set(program, entry);
@@ -134,6 +142,8 @@ export async function judgeMany(
     switch (item.kind) {
       case 'deduction':
         return { id: item.id, ...judgeDeduction(item.output ?? '', item.answer) };
+      case 'error':
+        return { id: item.id, ...judgeError(item.output ?? '', item.answer) };
       case 'abduction':
         return { id: item.id, ...judgeAbduction(item.output ?? '', outcome(item, item.answer)) };
       case 'induction': {
@@ -174,8 +184,7 @@ export function checkItem(item: JudgeItem): void {
     throw new TypeError(`item ${String(item.id)}: ${name} is ${describe(value)}; accepted is ${accepted}`);
   };
   if (typeof item.id !== 'string') lacks('id', item.id, 'a text');
-  if (!['deduction', 'abduction', 'induction'].includes(item.kind))
-    lacks('kind', item.kind, 'deduction, abduction or induction');
+  if (!TASK_KINDS.includes(item.kind)) lacks('kind', item.kind, `one of ${TASK_KINDS.join(', ')}`);
   if (typeof item.answer !== 'string') lacks('answer', item.answer, 'a text');
   if (item.kind === 'induction') {
     const pairs: unknown = item.pairs;

@@ -5,7 +5,11 @@
  * Deviations from the published code: determinism is agreement of two sandboxes of different hash seed, host name,
  * environment and time (three where the program sees a hash order), not of two calls in one process; what is banned is
  * found in Python's tree (policy.ts); any exception, None (by default), NaN or non-literal result is refused.
+ *
+ * Of error prediction an exception is an expected outcome, and any value that returns is `NoError`; what has neither (no
+ * time left, no memory, a killed process, sandboxes that disagree) is refused like elsewhere.
  */
+import { NO_ERROR } from '../tasks/error-prediction.js';
 import { MAX_CODE_BYTES, MAX_INPUT_BYTES } from './limits.js';
 import type { Execution } from './judge.js';
 import { checkPolicy, policyOf, refuseByPolicy, type PolicyName, type StaticPolicy } from './policy.js';
@@ -18,6 +22,8 @@ export interface ProposalItem {
   readonly id: string;
   readonly code: string;
   readonly inputs: readonly string[];
+  /** What the task is about: the value of each input (default), or the class of the exception raised, if any. */
+  readonly expects?: 'value' | 'error';
 }
 
 /** The closed list of reasons for which a proposal is refused. */
@@ -40,6 +46,7 @@ export const PROPOSAL_REASONS = [
   'not-literal-output',
   'nan',
   'none-output',
+  'error-name',
   'nondeterministic',
   'no-result',
   'refused',
@@ -50,7 +57,7 @@ export type ProposalResult =
   | {
       readonly id: string;
       readonly ok: true;
-      /** Literal texts, one an input. */ readonly outputs: readonly string[];
+      /** Literal texts, one an input; of error prediction names of classes. */ readonly outputs: readonly string[];
     }
   | { readonly id: string; readonly ok: false; readonly reason: ProposalReason; readonly detail: string };
 
@@ -63,6 +70,8 @@ export interface ValidateOptions {
   readonly bannedImports?: readonly string[];
   /** Keywords of Python, e.g. `raise`; in place of the policy's. */
   readonly bannedKeywords?: readonly string[];
+  /** Keywords banned besides where a class of exception is asked for (banned_keywords_for_errors_and_exceptions). */
+  readonly bannedErrorKeywords?: readonly string[];
   readonly limits?: Partial<Limits>;
 }
 
@@ -76,12 +85,15 @@ export async function validateProposals(
   options: ValidateOptions = {},
 ): Promise<{ readonly results: readonly ProposalResult[]; readonly executions: readonly Execution[] }> {
   const policy = chosenPolicy(options);
+  const errorPolicy = withKeywords(policy, options.bannedErrorKeywords ?? []);
   const open = items.filter((item) => refuseText(item) === undefined);
   const analyses = await sandbox.analyse(open.map(({ code }) => code));
   const analysisOf = new Map(open.map((item, i) => [item, analyses[i] as Analysis]));
   const refusals = items.map((item) => {
     const analysis = analysisOf.get(item);
-    return analysis === undefined ? refuseText(item) : refuseProgram(analysis, policy);
+    return analysis === undefined
+      ? refuseText(item)
+      : refuseProgram(analysis, item.expects === 'error' ? errorPolicy : policy);
   });
   const requests = new Map<string, ExecutionRequest>();
   const keyOf = ({ code, inputs }: ProposalItem): string => JSON.stringify([code, inputs]);
@@ -103,9 +115,9 @@ export async function validateProposals(
     if (refused !== undefined) return { id: item.id, ok: false, ...refused };
     const outputs: string[] = [];
     for (const outcome of resultOf.get(keyOf(item))?.outcomes ?? []) {
-      const failed = refuseOutcome(outcome, options.allowNone ?? false);
-      if (failed !== undefined) return { id: item.id, ok: false, ...failed };
-      if (outcome.kind === 'value') outputs.push(outcome.text);
+      const read = item.expects === 'error' ? errorOf(outcome) : valueOf(outcome, options.allowNone ?? false);
+      if (typeof read !== 'string') return { id: item.id, ok: false, ...read };
+      outputs.push(read);
     }
     return { id: item.id, ok: true, outputs };
   });
@@ -119,6 +131,12 @@ function chosenPolicy({ policy = 'strict', bannedImports, bannedKeywords }: Vali
     bannedImports: bannedImports ?? named.bannedImports,
     bannedKeywords: bannedKeywords ?? named.bannedKeywords,
   };
+  checkPolicy(chosen);
+  return chosen;
+}
+
+function withKeywords(policy: StaticPolicy, keywords: readonly string[]): StaticPolicy {
+  const chosen = { ...policy, bannedKeywords: [...policy.bannedKeywords, ...keywords] };
   checkPolicy(chosen);
   return chosen;
 }
@@ -156,16 +174,60 @@ function refuseProgram(analysis: Analysis, policy: StaticPolicy): Refusal | unde
   return undefined;
 }
 
-function refuseOutcome(outcome: Outcome, allowNone: boolean): Refusal | undefined {
+/** The literal text of a value, or why there is none. */
+function valueOf(outcome: Outcome, allowNone: boolean): string | Refusal {
   switch (outcome.kind) {
     case 'value':
       return outcome.text === 'None' && !allowNone
         ? { reason: 'none-output', detail: 'the result is None' }
-        : undefined;
+        : outcome.text;
     case 'raised':
       return { reason: 'raised', detail: `${outcome.error}: ${outcome.message}`.slice(0, 400) };
     case 'not-literal':
       return { reason: 'not-literal-output', detail: `the result is of type ${outcome.type}` };
+    case 'nan':
+      return { reason: 'nan', detail: 'the result holds NaN, which equals nothing' };
+    case 'timeout':
+    case 'memory':
+    case 'killed':
+    case 'too-large':
+    case 'nondeterministic':
+    case 'no-result':
+    case 'refused':
+      return withoutEnd(outcome);
+  }
+}
+
+/** The class of the exception, or NoError, or why neither is known. A raised class may not be called NoError. */
+function errorOf(outcome: Outcome): string | Refusal {
+  switch (outcome.kind) {
+    case 'raised':
+      return IDENTIFIER.test(outcome.error) && outcome.error.toLowerCase() !== NO_ERROR.toLowerCase()
+        ? outcome.error
+        : { reason: 'error-name', detail: `the class is called ${JSON.stringify(outcome.error)}` };
+    case 'value':
+    case 'not-literal':
+    case 'nan':
+      return NO_ERROR;
+    case 'timeout':
+    case 'memory':
+    case 'killed':
+    case 'too-large':
+    case 'nondeterministic':
+    case 'no-result':
+    case 'refused':
+      return withoutEnd(outcome);
+  }
+}
+
+/** The harness writes ASCII; a class named otherwise arrives escaped. */
+const IDENTIFIER = /^[A-Za-z_]\w*$/;
+
+/** Why a program came to no end that tells something. */
+function withoutEnd(
+  outcome: Exclude<Outcome, { readonly kind: 'value' | 'raised' | 'not-literal' | 'nan' }>,
+): Refusal {
+  switch (outcome.kind) {
     case 'killed':
       return { reason: 'killed', detail: `signal ${outcome.signal}` };
     case 'refused':
@@ -173,7 +235,6 @@ function refuseOutcome(outcome: Outcome, allowNone: boolean): Refusal | undefine
     case 'timeout':
     case 'memory':
     case 'too-large':
-    case 'nan':
     case 'nondeterministic':
     case 'no-result':
       return { reason: outcome.kind, detail: DETAILS[outcome.kind] };
@@ -184,7 +245,6 @@ const DETAILS = {
   timeout: 'the CPU limit was reached',
   memory: 'the memory limit was reached',
   'too-large': 'the result is too large or nested too deeply',
-  nan: 'the result holds NaN, which equals nothing',
   nondeterministic: 'two sandboxes disagree',
   'no-result': 'the process ended without a result',
 } as const;

@@ -3,9 +3,12 @@
  *
  *   deduction  (p, i) -> predict o        abduction  (p, o) -> predict an i with p(i) = o
  *   induction  {(i, o)} and a message -> write a p; the first half of the pairs is given, the second half hidden
+ *   error      (p, i) -> predict the class of the exception that p(i) raises, or NoError (the published code's `code_e`)
  */
-export type TaskKind = 'deduction' | 'abduction' | 'induction';
-export const TASK_KINDS: readonly TaskKind[] = ['deduction', 'abduction', 'induction'];
+export const TASK_KINDS = ['deduction', 'abduction', 'induction', 'error'] as const;
+export type TaskKind = (typeof TASK_KINDS)[number];
+/** The kinds of the paper's experiments, and what a run has when it names none. */
+export const PAPER_KINDS: readonly TaskKind[] = ['deduction', 'abduction', 'induction'];
 
 export type Role = 'propose' | 'solve';
 
@@ -21,8 +24,9 @@ export interface Task {
   readonly kind: TaskKind;
   /** Program text that defines `f`. */
   readonly code: string;
-  /** One input for deduction and abduction; several for induction. */
+  /** One input, or several for induction. */
   readonly inputs: readonly string[];
+  /** Python literals in the order of the inputs; of an error task the name of the class. */
   readonly outputs: readonly string[];
   /** What the proposer says of the program to the solver; induction only. */
   readonly message: string | null;

@@ -234,6 +234,9 @@ describe('a fork', () => {
     await expect(fork({ runId, overrides: ['policy.model.layers=2'] })).rejects.toThrow(
       /--set changes the policy .* accepted are all other groups/,
     );
+    await expect(
+      fork({ runId, overrides: ['propose.kinds=[deduction, error]', 'propose.composite.chance=0.5'] }),
+    ).rejects.toThrow(/adds error prediction .* and composite programs .* accepted is a new run/);
     await expect(fork({ runId, overrides: ['no.such.key=1'] })).rejects.toThrow(/key no is unknown/);
     await expect(fork({ runId, overrides: ['schedule.iterations=2'] })).rejects.toThrow(
       /schedule\.iterations is 2, and the fork starts after iteration 2; accepted is more/,

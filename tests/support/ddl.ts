@@ -32,11 +32,23 @@ export function tablesOf(migration: string): Map<string, Table> {
   }
   for (const [, name = '', line = '', before = ''] of laterStatements(migration)) {
     const table = tables.get(name);
+    // A later migration adds columns to tables of several earlier ones.
+    if (table === undefined && createdBefore(migration, name)) continue;
     const at = table?.columns.findIndex((column) => column.name === before) ?? -1;
     if (table === undefined || at < 0) throw new Error(`table ${name} has no column ${before}`);
     tables.set(name, { ...table, columns: table.columns.toSpliced(at + 1, 0, columnOf(line)) });
   }
   return tables;
+}
+
+/** Whether a migration before this one creates the table. */
+function createdBefore(migration: string, table: string): boolean {
+  const folder = path.join(repositoryRoot(), 'infra', 'clickhouse', 'migrations');
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.sql') && file < migration)
+    .some((file) =>
+      readFileSync(path.join(folder, file), 'utf8').includes(`CREATE TABLE IF NOT EXISTS ${table}\n`),
+    );
 }
 
 /** `ALTER TABLE name ADD COLUMN IF NOT EXISTS line AFTER before;` of the migrations after this one. */

@@ -116,6 +116,7 @@ export function iterationEvents(
       temperature: 1,
       programTaskId: null,
       programSource: null,
+      compositeTaskIds: [],
     });
     return proposalId;
   };

@@ -41,6 +41,8 @@ export interface TextCodecOptions {
   readonly program?: ProgramRules;
   /** What the prompts say may not be imported. Default: what validation refuses. */
   readonly bannedImports?: readonly string[];
+  /** Keywords that the prompts of error prediction say a program may not have. Default: none. */
+  readonly bannedErrorKeywords?: readonly string[];
   /** What the prompts say of the time limit, seconds. Default: the sandbox's. */
   readonly timeLimitSeconds?: number;
 }
@@ -55,6 +57,7 @@ export interface TextCodec extends PolicyCodec {
     kind: TaskKind,
     references: readonly ProposalReference[],
     program: string | null,
+    functions?: readonly string[],
   ): ProposePrompt;
 }
 
@@ -100,6 +103,7 @@ export function createTextCodec(options: TextCodecOptions): TextCodec {
     seconds: options.timeLimitSeconds ?? DEFAULT_LIMITS.cpuMs / 1000,
     inductionInputs,
     singleFunction: programRules.rejectMultipleFunctions ?? true,
+    bannedErrorKeywords: options.bannedErrorKeywords ?? [],
   };
   checkOptions(options);
 
@@ -120,7 +124,7 @@ export function createTextCodec(options: TextCodecOptions): TextCodec {
     expresses: () => true,
     templateVersion: `${TEMPLATE_VERSION}/${wrapper}`,
 
-    proposePrompt(kind, references, program): ProposePrompt {
+    proposePrompt(kind, references, program, functions = []): ProposePrompt {
       if (kind === 'induction')
         return {
           ...fitting(prompt(renderInductionProposal(requiredProgram(program), rules))),
@@ -129,7 +133,7 @@ export function createTextCodec(options: TextCodecOptions): TextCodec {
       let shown = references.map((_, i) => i);
       for (;;) {
         const chosen = shown.flatMap((i) => references[i] ?? []);
-        const candidate = prompt(renderPairProposal(kind, chosen, rules));
+        const candidate = prompt(renderPairProposal(kind, chosen, rules, functions));
         if (candidate.tokens.length <= maxPromptTokens || shown.length === 0)
           return { ...fitting(candidate), shownReferences: shown };
         const dropped = longest(references, shown);

@@ -8,6 +8,7 @@
  * program keeps its names and ends with `f = <entry>`.
  */
 import { MAX_CODE_BYTES } from '../../sandbox/limits.js';
+import { split } from '../split.js';
 import {
   namesInFormattedString,
   readLogicalLines,
@@ -70,6 +71,42 @@ export function collectImports(source: string): string[] {
   return importsOf(readLogicalLines(source));
 }
 
+/** The program with every use of its entry `f` under another name. */
+export function withEntryRenamed(source: string, name: string): string {
+  return renamed(source, usesOf(readLogicalLines(source)), ENTRY, name);
+}
+
+/**
+ * Names bound by the statements at the top level that begin a line without indentation: functions, classes, imports and
+ * assignments. With each name the statement that imports it; an empty text where it is not imported.
+ */
+export function topLevelNames(source: string): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const { indent, tokens } of readLogicalLines(source)) {
+    if (indent > 0) continue;
+    const words = tokens.map(({ text }) => text);
+    const start = words[0] === 'async' ? 1 : 0;
+    if (words[start] === 'def' || words[start] === 'class') names.set(words[start + 1] ?? '', '');
+    else if (words[0] === 'import' || words[0] === 'from') {
+      const statement = importText(tokens) ?? '';
+      const items = words.slice(words[0] === 'import' ? 1 : words.indexOf('import') + 1).filter(isNoBracket);
+      for (const item of split(items, ',')) {
+        const name = item.includes('as') ? item.at(-1) : item[0];
+        if (name !== undefined) names.set(name, statement);
+      }
+    } else {
+      const equals = tokens.findLastIndex(
+        ({ text, depth }, i) => text === '=' && depth === 0 && words[i + 1] !== '=' && words[i - 1] !== '=',
+      );
+      for (const [i, token] of tokens.slice(0, Math.max(equals, 0)).entries())
+        if (token.kind === 'name' && words[i - 1] !== '.') names.set(token.text, '');
+    }
+  }
+  return names;
+}
+
+const isNoBracket = (word: string): boolean => word !== '(' && word !== ')';
+
 function functionsOf(lines: readonly LogicalLine[]): string[] {
   return lines.flatMap(({ indent, tokens }) => {
     const [first, second] = tokens;
@@ -95,11 +132,15 @@ function withEntryNamed(code: string, lines: readonly LogicalLine[], entry: stri
   if (entry === ENTRY) return code;
   const uses = usesOf(lines);
   if (uses.some(({ text }) => text === ENTRY)) return `${code.trimEnd()}\n\n${ENTRY} = ${entry}\n`;
+  return renamed(code, uses, entry, ENTRY);
+}
+
+function renamed(code: string, uses: readonly Use[], name: string, replacement: string): string {
   const parts: string[] = [];
   let from = 0;
   for (const { text, start, end } of uses) {
-    if (text !== entry) continue;
-    parts.push(code.slice(from, start), ENTRY);
+    if (text !== name) continue;
+    parts.push(code.slice(from, start), replacement);
     from = end;
   }
   parts.push(code.slice(from));

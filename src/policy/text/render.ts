@@ -1,11 +1,14 @@
 /** Filling the templates: slots once, contents in fenced blocks that their own backticks cannot end. */
 import type { SolverView, TaskKind } from '../../tasks/types.js';
+import { compositeName } from '../../tasks/composite.js';
 import type { ProposalReference } from '../codec.js';
 import type { Wrapper } from './envelope.js';
 import { fence } from './fences.js';
 import {
+  COMPOSITE_SECTION,
   HELPERS_ALLOWED,
   HELPERS_NESTED_ONLY,
+  KEYWORD_CRITERION,
   NOVELTY_CRITERION,
   PROPOSE_TEMPLATES,
   SOLVE_TEMPLATES,
@@ -23,19 +26,28 @@ export interface PromptRules {
   readonly inductionInputs: number;
   /** Programs of several top-level functions are refused. */
   readonly singleFunction: boolean;
+  /** Keywords that a program of an error task may not have. */
+  readonly bannedErrorKeywords: readonly string[];
 }
 
+/** @param functions definitions of g_0, g_1, ..., which the program has to call. */
 export function renderPairProposal(
-  kind: 'deduction' | 'abduction',
+  kind: Exclude<TaskKind, 'induction'>,
   references: readonly ProposalReference[],
   rules: PromptRules,
+  functions: readonly string[] = [],
 ): string {
+  const { bannedErrorKeywords: keywords } = rules;
   return fill(PROPOSE_TEMPLATES[kind], {
     ...programSlots(rules),
     state: STATE_REQUIREMENT,
     novelty: references.length === 0 ? '' : NOVELTY_CRITERION,
     banned: rules.bannedImports.length === 0 ? '(none)' : rules.bannedImports.join(', '),
-    references: references.length === 0 ? '' : `\n\n### Reference programs\n${renderReferences(references)}`,
+    keywords:
+      kind !== 'error' || keywords.length === 0 ? '' : fill(KEYWORD_CRITERION, { list: keywords.join(', ') }),
+    references:
+      references.length === 0 ? '' : `\n\n### Reference programs\n${renderReferences(kind, references)}`,
+    composite: functions.length === 0 ? '' : renderFunctions(functions),
   });
 }
 
@@ -51,6 +63,7 @@ export function renderSolve(kind: TaskKind, view: SolverView, rules: PromptRules
   const template = SOLVE_TEMPLATES[kind];
   switch (kind) {
     case 'deduction':
+    case 'error':
       return fill(template, {
         program: fence('python', required(view.code, 'code')),
         input: fence('input', required(view.input, 'input')),
@@ -104,15 +117,22 @@ function programSlots(rules: PromptRules): Record<string, string> {
   };
 }
 
+function renderFunctions(functions: readonly string[]): string {
+  return fill(COMPOSITE_SECTION, {
+    names: functions.map((_, k) => `\`${compositeName(k)}\``).join(', '),
+    functions: functions.map((code) => fence('python', code)).join('\n'),
+  });
+}
+
 /** Each in a numbered tag of its own, from 0. */
-function renderReferences(references: readonly ProposalReference[]): string {
+function renderReferences(kind: TaskKind, references: readonly ProposalReference[]): string {
   return references
     .map(({ code, input, output }, i) =>
       [
         `<snippet_${i}>`,
         fence('python', code),
         fence('input', input),
-        fence('output', output),
+        fence(kind === 'error' ? 'error' : 'output', output),
         `</snippet_${i}>`,
       ].join('\n'),
     )

@@ -21,12 +21,19 @@ Reason step by step, and put the final answer, with the blocks it consists of, i
 };
 
 const PROGRAM_REQUIREMENTS = `- The entry point is a function named \`f\`. {{helpers}}
-- \`f\` takes at least one parameter and returns a value that is a Python literal other than None: numbers, strings, booleans, and lists, tuples, sets or dictionaries of them.
+- \`f\` takes at least one parameter and {{result}}.
 - The program is deterministic: equal inputs give equal results, today and on any machine.{{state}}
 - It leaves alone: randomness, date and time, files, network and any other input or output, printing and logging, state outside the program.
 - It ends within {{seconds}} seconds on its input.
 - Imports and classes stand at the top, before \`f\`.
 - The program ends with the return statement of \`f\`; what comes after it does not count.`;
+
+const RETURNS_LITERAL =
+  'returns a value that is a Python literal other than None: numbers, strings, booleans, and lists, tuples, sets or dictionaries of them';
+const RETURNS_OR_RAISES =
+  'returns a value or raises an exception: one of Python, or of a class that the program defines before `f`';
+const programRequirements = (result: string): string =>
+  PROGRAM_REQUIREMENTS.replace('{{result}}', () => result);
 
 /** Only where a program is to be hard to follow; a solver that infers a program is free to write a plain one. */
 export const STATE_REQUIREMENT = `
@@ -54,23 +61,39 @@ def f(colour: str, sizes: dict):
 'green', {'small': 3, 'large': [10, 12]}
 \`\`\``;
 
-const PAIR_CRITERIA = `- It runs: the program is executed on the input, and an error makes the proposal worthless.
+const RUNS = 'the program is executed on the input, and an error makes the proposal worthless';
+const RUNS_OR_RAISES =
+  'the program is executed on the input, and comes to an end: it returns, or it raises an exception. A program that Python cannot parse is worthless';
+const PAIR_CRITERIA = `- It runs: {{runs}}.
 - It is hard to predict without running it: use data structures and control flow, dynamic programming, recursion, divide and conquer, greedy choice, backtracking, or whatever else calls for careful reasoning.{{novelty}}
-- It imports none of the following, and none of their parts: {{banned}}.`;
+- It imports none of the following, and none of their parts: {{banned}}.{{keywords}}`;
 
 export const NOVELTY_CRITERION = `
 - It differs from the reference programs below, in what it computes and in how.`;
 
+/** Only of error prediction, and only where keywords are banned. */
+export const KEYWORD_CRITERION = `
+- It has none of these keywords: {{list}}. The exception comes from what the program does.`;
+
+/** After the references; slots `names` and `functions`. */
+export const COMPOSITE_SECTION = `
+
+### Given functions
+These functions are there when your program runs, so do not define them again, and define nothing under the names that they define:
+{{functions}}
+
+\`f\` has to call every one of them ({{names}}) itself, with arguments that come from its parameters or from variables that it assigned, and what it returns has to depend on their results.`;
+
 const PLAN_FIRST = `Before you write the blocks, make a plan: which idea makes the task hard, how the program carries it out step by step, and which input brings it out. Go through the program on your input once, to be sure that it runs. Then write the blocks in the required form.`;
 
-function proposePair(title: string, intent: string): string {
+function proposePair(title: string, intent: string, result = RETURNS_LITERAL, runs = RUNS): string {
   return `## Task: {{title}}
 
 ### Purpose
 {{intent}}
 
 ### Requirements on the program
-${PROGRAM_REQUIREMENTS}
+${programRequirements(result)}
 
 ### Requirements on the input
 ${INPUT_REQUIREMENTS}
@@ -82,15 +105,18 @@ ${PAIR_FORMAT}
 ${PAIR_EXAMPLE}
 
 ### What a proposal is judged by
-${PAIR_CRITERIA}
+${PAIR_CRITERIA.replace('{{runs}}', () => runs)}
 
 ### Plan first
-${PLAN_FIRST}{{references}}`
+${PLAN_FIRST}{{references}}{{composite}}`
     .replace('{{title}}', () => title)
     .replace('{{intent}}', () => intent);
 }
 
-/** Slots of deduction and abduction: helpers, state, seconds, novelty, banned, references. Of induction: count, program. */
+/**
+ * Slots of deduction, abduction and error: helpers, state, seconds, novelty, banned, keywords, references, composite. Of
+ * induction: count, program.
+ */
 export const PROPOSE_TEMPLATES: Readonly<Record<TaskKind, string>> = {
   deduction: proposePair(
     'Propose a program and an input whose output is hard to deduce',
@@ -99,6 +125,12 @@ export const PROPOSE_TEMPLATES: Readonly<Record<TaskKind, string>> = {
   abduction: proposePair(
     'Propose a program and an input that is hard to infer from the output',
     'Design a new Python program and one input for it. A test subject will see the program and what `f` returns for your input, but not the input, and has to find an input that gives this output. Think of it as a question of an intelligence test: the answer follows from what is shown, but only by deep and careful reasoning backwards through the program, not by a glance.',
+  ),
+  error: proposePair(
+    'Propose a program and an input whose exception, if any, is hard to predict',
+    'Design a new Python program and one input for it. A test subject will see the program and the input, and has to say of which class the exception is that `f` raises for that input, or that it raises none. Think of it as a question of an intelligence test: the answer follows from what is shown, but only by deep and careful reasoning, not by a glance.',
+    RETURNS_OR_RAISES,
+    RUNS_OR_RAISES,
   ),
   induction: `## Task: Propose {{count}} inputs and a message from which a function is to be inferred
 
@@ -146,7 +178,7 @@ Before you write the blocks, make a plan: what the function does, which inputs s
 {{program}}`,
 };
 
-/** Slots of deduction: program, input; of abduction: program, output; of induction: pairs, message, helpers, state, seconds. */
+/** Slots of deduction and error: program, input; of abduction: program, output; of induction: pairs, message, helpers, state, seconds. */
 export const SOLVE_TEMPLATES: Readonly<Record<TaskKind, string>> = {
   deduction: `## Task: Deduce the output of a program
 
@@ -184,13 +216,31 @@ Give the arguments alone, without \`f\` and without brackets around them, in one
 \`\`\`input
 'green', {'small': 3, 'large': [10, 12]}
 \`\`\``,
+  error: `## Task: Predict the exception of a program
+
+### What to do
+Given are a Python program and an input. Work out step by step what happens when \`f\` is called with this input, and name the class of the exception that comes out of it. Give the name of the class alone, without its message. Where no exception comes out, the answer is NoError.
+
+### The program
+{{program}}
+
+### The input
+{{input}}
+
+### Form of the answer
+Give the name alone, in one block that opens with \`\`\`output and closes with \`\`\`.
+
+### Example of the form
+\`\`\`output
+KeyError
+\`\`\``,
   induction: `## Task: Infer a function from inputs and outputs
 
 ### What to do
 Given are inputs with their outputs and a message about the function behind them. Write a Python function \`f\` that maps each of the inputs to its output. It will be tried on further inputs that are not shown: find the general rule, and do not merely list the pairs.
 
 ### Requirements on the program
-${PROGRAM_REQUIREMENTS}
+${programRequirements(RETURNS_LITERAL)}
 
 ### The inputs and outputs
 {{pairs}}

@@ -3,28 +3,49 @@
  *
  *   propose.deduction [# program ; input]*          -> program ; input
  *   propose.induction program                        -> input | input | input | input
+ *   propose.error     [# program ; input]*           -> program ; input
  *   solve.deduction   program ; input                -> <think> intermediate lists </think> output
  *   solve.abduction   program -> output              -> <think> intermediate lists, last first </think> input
  *   solve.induction   input -> output | input -> output -> <think> (operation list)+ </think> program
  *
- * Programs leave as real Python and come back from it (operations.ts); nothing else of the system knows these symbols.
+ *   solve.error       program ; input                -> <think> lists up to the exception </think> its class
+ *
+ * Where a function is given to a proposer, `g` and its operations come first in the prompt. A solver is shown composite
+ * programs expanded: each call replaced by the function's operations.
+ *
+ * Programs leave as real Python and come back from it (operations.ts, programs.ts); nothing else of the system knows these symbols.
  */
 import type { Completion, PolicyCodec, Prompt, ProposalReference } from '../codec.js';
 import type { ParsedProposal, ParsedSolution, SolverView, TaskKind } from '../../tasks/types.js';
-import { accepts, TINY_GRAMMAR } from './grammar.js';
+import { split } from '../split.js';
+import { PromptTooLongError } from '../text/codec.js';
+import { accepts, tinyGrammar } from './grammar.js';
 import {
   MAX_INPUT_LENGTH,
+  MAX_LIST_LENGTH,
   MAX_OPERATIONS,
   MIN_INPUT_LENGTH,
   parseList,
   parseProgram,
   renderList,
-  renderProgram,
 } from './operations.js';
+import {
+  definitionOperations,
+  expand,
+  expandedOperations,
+  MAX_EXPANDED_OPERATIONS,
+  renderOperations,
+  withinBounds,
+} from './programs.js';
 import * as v from './vocabulary.js';
+
+/** Every sentence of a run's own grammar is one of this, which has all symbols. */
+const WIDEST_GRAMMAR = tinyGrammar({ error: true, composite: true });
 
 /** Longest completions: a solved induction task of three operations; a proposal of four inputs. */
 const MAX_SOLUTION_TOKENS = 36;
+/** A thought of one list more, which an expanded program of four operations asks for, and its answer. */
+const MAX_EXPANDED_SOLUTION_TOKENS = 1 + MAX_OPERATIONS * (MAX_LIST_LENGTH + 1) + MAX_LIST_LENGTH + 1;
 const MAX_PROPOSAL_TOKENS = 24;
 
 export const tinyCodec: PolicyCodec = {
@@ -43,16 +64,21 @@ export const tinyCodec: PolicyCodec = {
 
   templateVersion: 'tiny.v1',
 
-  proposePrompt(kind, references, program): Prompt {
+  proposePrompt(kind, references, program, functions = []): Prompt {
     const grammar = `propose.${kind}`;
-    const tokens =
-      kind === 'induction'
-        ? [v.token(grammar), ...programTokens(required(program, 'program'))]
-        : [v.token(grammar), ...references.flatMap(referenceTokens)];
-    return { text: null, tokens, grammar, maxTokens: MAX_PROPOSAL_TOKENS };
+    if (kind !== 'induction') {
+      const given =
+        functions.length === 0 ? [] : [v.CALL, ...givenOperations(functions).map(v.operationToken)];
+      const tokens = [v.token(grammar), ...given, ...references.flatMap(referenceTokens)];
+      return { text: null, tokens, grammar, maxTokens: MAX_PROPOSAL_TOKENS };
+    }
+    const shown = programTokens(required(program, 'program'));
+    // A solver could not write the answer: the grammar of programs ends at three operations.
+    if (shown.length > MAX_OPERATIONS) throw new PromptTooLongError(shown.length + 1, MAX_OPERATIONS + 1);
+    return { text: null, tokens: [v.token(grammar), ...shown], grammar, maxTokens: MAX_PROPOSAL_TOKENS };
   },
 
-  parseProposal(kind, completion, program): ParsedProposal {
+  parseProposal(kind, completion, program, functions = []): ParsedProposal {
     const failure = malformed(`propose.${kind}`, completion);
     if (failure !== undefined) return { ok: false, formatOk: false, ...failure };
     const body = completion.tokens.slice(0, -1);
@@ -62,17 +88,29 @@ export const tinyCodec: PolicyCodec = {
       return accepted(code, inputs);
     }
     const at = body.indexOf(v.SEMICOLON);
-    const code = renderProgram(body.slice(0, at).map(v.operationOf));
-    return accepted(code, [renderList(body.slice(at + 1).map(v.digitOf))]);
+    const operations = body.slice(0, at).map(v.operationOf);
+    const input = body.slice(at + 1).map(v.digitOf);
+    const expanded = expand(operations, functions.length === 0 ? undefined : givenOperations(functions));
+    if (expanded === undefined)
+      return { ok: false, formatOk: true, reason: 'not-given', detail: 'the program calls g; none is given' };
+    if (!withinBounds(expanded, input))
+      return {
+        ok: false,
+        formatOk: true,
+        reason: 'out-of-bounds',
+        detail: `${expanded.length} operations with g expanded; accepted are up to ${MAX_EXPANDED_OPERATIONS}, and lists of up to ${MAX_LIST_LENGTH} elements`,
+      };
+    return accepted(renderOperations(operations), [renderList(input)]);
   },
 
   solvePrompt(kind, view): Prompt {
     const grammar = `solve.${kind}`;
+    const operations = view.code === undefined ? 0 : programTokens(view.code).length;
     return {
       text: null,
       tokens: [v.token(grammar), ...viewTokens(kind, view)],
       grammar,
-      maxTokens: MAX_SOLUTION_TOKENS,
+      maxTokens: operations > MAX_OPERATIONS ? MAX_EXPANDED_SOLUTION_TOKENS : MAX_SOLUTION_TOKENS,
     };
   },
 
@@ -82,13 +120,34 @@ export const tinyCodec: PolicyCodec = {
     const at = completion.tokens.indexOf(v.END_THINK);
     const thought = v.tokensToText(completion.tokens.slice(1, at));
     const body = completion.tokens.slice(at + 1, -1);
-    const answer =
-      kind === 'induction' ? renderProgram(body.map(v.operationOf)) : renderList(body.map(v.digitOf));
-    return { formatOk: true, thought, answer };
+    return { formatOk: true, thought, answer: answerOf(kind, body) };
   },
 
   text: v.tokensToText,
 };
+
+function answerOf(kind: TaskKind, body: readonly number[]): string {
+  switch (kind) {
+    case 'induction':
+      return renderOperations(body.map(v.operationOf));
+    case 'error':
+      return v.errorNameAt(body[0] ?? v.END);
+    case 'deduction':
+    case 'abduction':
+      return renderList(body.map(v.digitOf));
+  }
+}
+
+/** The operations of the one function that this policy can be given. */
+function givenOperations(functions: readonly string[]): readonly number[] {
+  const [definition = ''] = functions;
+  const operations = functions.length === 1 ? definitionOperations(definition) : undefined;
+  if (operations === undefined)
+    throw new RangeError(
+      `functions has ${functions.length} definitions: ${functions.join('; ')}; accepted is one g_0 of the tiny domain`,
+    );
+  return operations;
+}
 
 function accepted(code: string, inputs: readonly string[]): ParsedProposal {
   return {
@@ -106,7 +165,7 @@ function accepted(code: string, inputs: readonly string[]): ParsedProposal {
 function malformed(start: string, completion: Completion): { reason: string; detail: string } | undefined {
   if (completion.finish === 'length')
     return { reason: 'unfinished', detail: `no end after ${completion.tokens.length} tokens` };
-  if (!accepts(TINY_GRAMMAR, start, completion.tokens))
+  if (!accepts(WIDEST_GRAMMAR, start, completion.tokens))
     return {
       reason: 'malformed',
       detail: `not a sentence of ${start}: ${v.tokensToText(completion.tokens)}`,
@@ -117,6 +176,7 @@ function malformed(start: string, completion: Completion): { reason: string; det
 function viewTokens(kind: TaskKind, view: SolverView): number[] {
   switch (kind) {
     case 'deduction':
+    case 'error':
       return [
         ...programTokens(required(view.code, 'code')),
         v.SEMICOLON,
@@ -142,10 +202,13 @@ function referenceTokens(reference: ProposalReference): number[] {
   return [v.REFERENCE, ...programTokens(reference.code), v.SEMICOLON, ...listTokens(reference.input)];
 }
 
+/** A program's operations, calls of a given function expanded. */
 export function programTokens(code: string): number[] {
-  const operations = parseProgram(code);
+  const operations = expandedOperations(code);
   if (operations === undefined)
-    throw new RangeError(`program is not of the tiny domain; accepted are 1 to 3 of its operations: ${code}`);
+    throw new RangeError(
+      `program is not of the tiny domain; accepted are 1 to ${MAX_EXPANDED_OPERATIONS} of its operations: ${code}`,
+    );
   return operations.map(v.operationToken);
 }
 
@@ -156,15 +219,6 @@ export function listTokens(text: string): number[] {
       `value ${JSON.stringify(text)} is not of the tiny domain; accepted are lists of digits`,
     );
   return list.map(v.digitToken);
-}
-
-export function split(tokens: readonly number[], separator: number): number[][] {
-  const parts: number[][] = [[]];
-  for (const t of tokens) {
-    if (t === separator) parts.push([]);
-    else parts.at(-1)?.push(t);
-  }
-  return parts;
 }
 
 function required<T>(value: T | null | undefined, name: string): T {

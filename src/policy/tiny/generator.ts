@@ -3,17 +3,11 @@
  *
  * The domain has 1,110 programs and 111,000 inputs: 123 million (program, input) pairs. One pair in 64, chosen by a
  * hash of its text, is held out: the evaluation asks about such pairs only, the warm-up never draws one, and a proposal
- * that holds one is refused before it can reach a prompt or a batch.
+ * that holds one is refused before it can reach a prompt or a batch, a composite program by its expansion.
  */
 import type { Random } from '../../random.js';
-import {
-  MAX_INPUT_LENGTH,
-  MAX_OPERATIONS,
-  MIN_INPUT_LENGTH,
-  OPERATIONS,
-  parseList,
-  parseProgram,
-} from './operations.js';
+import { MAX_INPUT_LENGTH, MAX_OPERATIONS, MIN_INPUT_LENGTH, OPERATIONS, parseList } from './operations.js';
+import { expandedOperations } from './programs.js';
 
 const HELD_OUT_SHARE = 64;
 
@@ -29,11 +23,12 @@ export function isHeldOut(operations: readonly number[], input: readonly number[
   return hash([...operations, 255, ...input]) % HELD_OUT_SHARE === 0;
 }
 
-/** The same for texts; false for anything outside the domain. */
+/** The same for texts; false for anything outside the plain domain. */
 export function isHeldOutText(code: string, input: string): boolean {
-  const operations = parseProgram(code);
+  const operations = expandedOperations(code);
   const list = parseList(input);
-  return operations !== undefined && list !== undefined && isHeldOut(operations, list);
+  if (operations === undefined || list === undefined) return false;
+  return operations.every((operation) => operation < OPERATIONS.length) && isHeldOut(operations, list);
 }
 
 export function drawProgram(random: Random, length: number): number[] {

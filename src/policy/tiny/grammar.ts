@@ -7,6 +7,14 @@
  *   solve.deduction, solve.abduction     = THINK [list ("|" list)?] ENDTHINK list END
  *   solve.induction   = THINK (operation list){1,3} ENDTHINK program END
  *
+ * With error prediction:
+ *
+ *   propose.error   = (operation | partial){1,3} ";" input END
+ *   solve.error     = THINK [list ("|" list)?] ENDTHINK name END
+ *
+ * With composite programs a proposed program may call "g" in place of an operation, and a solver's thought may hold one
+ * list more. Whether g is given, and called where it is, is no matter of form: validation looks at it.
+ *
  * The grammar fixes form only: every answer it admits is well-formed, none of it is made right.
  */
 import type { GrammarTable } from '../port.js';
@@ -17,6 +25,9 @@ import {
   MIN_INPUT_LENGTH,
   OPERATIONS,
 } from './operations.js';
+import { PLAIN, type TinyFeatures } from './features.js';
+import { PARTIAL_OPERATIONS } from './partial-operations.js';
+import { ERROR_NAMES } from './programs.js';
 import * as v from './vocabulary.js';
 
 /** Inputs of an induction task: the first half is given to the solver, the second half is hidden. */
@@ -24,6 +35,8 @@ export const INDUCTION_INPUTS = 4;
 
 const DIGITS = Array.from({ length: 10 }, (_, d) => v.digitToken(d));
 const OPERATION_TOKENS = OPERATIONS.map((_, i) => v.operationToken(i));
+const PARTIAL_TOKENS = PARTIAL_OPERATIONS.map((_, i) => v.operationToken(OPERATIONS.length + i));
+const ERROR_TOKENS = ERROR_NAMES.map(v.errorToken);
 
 class Automaton {
   readonly edges: Map<number, number>[] = [];
@@ -38,7 +51,7 @@ class Automaton {
     if (map === undefined) throw new RangeError(`state ${from} does not exist`);
     for (const t of tokens) {
       if (map.has(t))
-        throw new Error(`state ${from} has two edges for ${v.SYMBOLS[t]}: the grammar is ambiguous`);
+        throw new Error(`state ${from} has two edges for ${v.tokensToText([t])}: the grammar is ambiguous`);
       map.set(t, to);
     }
   }
@@ -63,15 +76,20 @@ class Automaton {
   }
 }
 
-function build(): GrammarTable {
+function build(features: TinyFeatures): GrammarTable {
+  const vocabulary = v.vocabularyOf(features);
+  const calls = features.composite ? [v.CALL] : [];
   const a = new Automaton();
   const done = a.state();
   const finish = (ends: readonly number[]): void => {
     for (const end of ends) a.edge(end, [v.END], done);
   };
-  const proposeProgram = (): number => {
+  const proposeProgram = (partial: readonly number[] = []): number => {
     const start = a.state();
-    const input = a.join(a.run(start, OPERATION_TOKENS, 1, MAX_OPERATIONS), v.SEMICOLON);
+    const input = a.join(
+      a.run(start, [...OPERATION_TOKENS, ...partial, ...calls], 1, MAX_OPERATIONS),
+      v.SEMICOLON,
+    );
     finish(a.run(input, DIGITS, MIN_INPUT_LENGTH, MAX_INPUT_LENGTH));
     return start;
   };
@@ -85,12 +103,26 @@ function build(): GrammarTable {
     }
     return start;
   };
+  /** From a state in which the thought begins; returns the states in which it may end. */
+  const thought = (thinking: number): number[] => {
+    let last = a.run(thinking, DIGITS, 0, MAX_LIST_LENGTH);
+    const ends = [...last];
+    for (let n = 1; n < MAX_OPERATIONS - 1 + calls.length; n++) {
+      last = a.run(a.join(last, v.BAR), DIGITS, 0, MAX_LIST_LENGTH);
+      ends.push(...last);
+    }
+    return ends;
+  };
   const solveList = (): number => {
     const start = a.state();
-    const thinking = a.join([start], v.THINK);
-    const first = a.run(thinking, DIGITS, 0, MAX_LIST_LENGTH);
-    const second = a.run(a.join(first, v.BAR), DIGITS, 0, MAX_LIST_LENGTH);
-    finish(a.run(a.join([...first, ...second], v.END_THINK), DIGITS, 0, MAX_LIST_LENGTH));
+    const ends = thought(a.join([start], v.THINK));
+    finish(a.run(a.join(ends, v.END_THINK), DIGITS, 0, MAX_LIST_LENGTH));
+    return start;
+  };
+  const solveError = (): number => {
+    const start = a.state();
+    const ends = thought(a.join([start], v.THINK));
+    finish(a.run(a.join(ends, v.END_THINK), ERROR_TOKENS, 1, 1));
     return start;
   };
   const solveProgram = (): number => {
@@ -113,23 +145,38 @@ function build(): GrammarTable {
     'solve.deduction': solveList(),
     'solve.abduction': solveList(),
     'solve.induction': solveProgram(),
+    ...(features.error
+      ? { 'propose.error': proposeProgram(PARTIAL_TOKENS), 'solve.error': solveError() }
+      : {}),
   };
   const states = a.edges.length;
-  const allowed = new Uint8Array(states * v.VOCABULARY);
-  const next = new Int32Array(states * v.VOCABULARY).fill(-1);
+  const allowed = new Uint8Array(states * vocabulary);
+  const next = new Int32Array(states * vocabulary).fill(-1);
   a.edges.forEach((edges, state) => {
     for (const [t, to] of edges) {
-      allowed[state * v.VOCABULARY + t] = 1;
-      next[state * v.VOCABULARY + t] = to;
+      allowed[state * vocabulary + t] = 1;
+      next[state * vocabulary + t] = to;
     }
   });
   // After the end only padding: the softmax over an empty set does not exist.
-  allowed[done * v.VOCABULARY + v.PAD] = 1;
-  next[done * v.VOCABULARY + v.PAD] = done;
-  return { vocabulary: v.VOCABULARY, states, allowed, next, start };
+  allowed[done * vocabulary + v.PAD] = 1;
+  next[done * vocabulary + v.PAD] = done;
+  return { vocabulary, states, allowed, next, start };
 }
 
-export const TINY_GRAMMAR: GrammarTable = build();
+/** Of the plain domain. */
+export const TINY_GRAMMAR: GrammarTable = build(PLAIN);
+
+const grammars = new Map<string, GrammarTable>();
+
+/** The grammar of a run's domain. */
+export function tinyGrammar(features: TinyFeatures): GrammarTable {
+  if (!features.error && !features.composite) return TINY_GRAMMAR;
+  const key = JSON.stringify([features.error, features.composite]);
+  const known = grammars.get(key) ?? build(features);
+  grammars.set(key, known);
+  return known;
+}
 
 /** True when `tokens` is a whole sentence of the named start state. */
 export function accepts(grammar: GrammarTable, start: string, tokens: readonly number[]): boolean {

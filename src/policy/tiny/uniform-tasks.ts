@@ -5,13 +5,11 @@
  * those that the evaluation does not hold out. Only programs and inputs are made here: outputs are the sandbox's.
  */
 import { cumulative, Random } from '../../random.js';
-import type { TaskKind } from '../../tasks/types.js';
+import { PAPER_KINDS, type TaskKind } from '../../tasks/types.js';
 import { seedOf } from '../../coordinates.js';
 import { drawInputFor, drawProgram } from './generator.js';
 import { INDUCTION_INPUTS } from './grammar.js';
 import { renderList, renderProgram } from './operations.js';
-
-const KINDS: readonly TaskKind[] = ['deduction', 'abduction', 'induction'];
 
 export interface UniformTask {
   readonly kind: TaskKind;
@@ -23,6 +21,7 @@ export interface UniformTask {
 
 /**
  * @param seed the run's. @param count tasks of each kind. @param lengthWeights of program lengths 1, 2, 3.
+ * @param kinds whose tasks are drawn; those of error prediction are not drawn.
  * @returns by kind, then index; each task depends on its own coordinates alone.
  */
 export function uniformTasks(
@@ -30,9 +29,10 @@ export function uniformTasks(
   iteration: number,
   count: number,
   lengthWeights: readonly number[],
+  kinds: readonly TaskKind[] = PAPER_KINDS,
 ): UniformTask[] {
   const totals = cumulative(lengthWeights);
-  return KINDS.flatMap((kind) =>
+  return kinds.flatMap((kind) =>
     Array.from({ length: count }, (_, index): UniformTask => {
       const random = new Random(seedOf(seed, iteration, 'uniform-task', kind, index));
       const operations = drawProgram(random, 1 + random.weighted(totals));

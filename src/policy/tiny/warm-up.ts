@@ -9,10 +9,12 @@
  */
 import type { LearnRow } from '../port.js';
 import { cumulative, Random } from '../../random.js';
+import { PLAIN, type TinyFeatures } from './features.js';
 import { INDUCTION_INPUTS } from './grammar.js';
 import { drawInputFor, drawProgram } from './generator.js';
 import { trace } from './operations.js';
 import * as v from './vocabulary.js';
+import { extendedRow, type TokenPair } from './warm-up-extended.js';
 
 export interface WarmUpMix {
   /** Share of rows in which the policy proposes; the others solve. */
@@ -26,16 +28,21 @@ export interface WarmUpMix {
 }
 
 const KINDS = ['deduction', 'abduction', 'induction'] as const;
+type PlainKind = (typeof KINDS)[number];
 
 /** @param seed from coordinates (run, `warm-up`, step). @returns `rows` likelihood rows. */
-export function warmUpRows(seed: number, rows: number, mix: WarmUpMix): LearnRow[] {
+export function warmUpRows(
+  seed: number,
+  rows: number,
+  mix: WarmUpMix,
+  features: TinyFeatures = PLAIN,
+): LearnRow[] {
+  const kinds = features.error ? ([...KINDS, 'error'] as const) : KINDS;
   const random = new Random(seed);
   const proposeLengths = cumulative(mix.proposeLengths);
   const solveLengths = cumulative(mix.solveLengths);
-  return Array.from({ length: rows }, (_, index) => {
-    const kind = KINDS[index % KINDS.length] ?? 'deduction';
-    const propose = random.uniform() < mix.proposeShare;
-    const row = propose
+  const plainRow = (random: Random, kind: PlainKind, propose: boolean): TokenPair =>
+    propose
       ? proposeRow(
           random,
           kind,
@@ -44,19 +51,25 @@ export function warmUpRows(seed: number, rows: number, mix: WarmUpMix): LearnRow
           proposeLengths,
         )
       : solveRow(random, kind, drawProgram(random, 1 + random.weighted(solveLengths)));
+  return Array.from({ length: rows }, (_, index) => {
+    const kind = kinds[index % kinds.length] ?? 'deduction';
+    const propose = random.uniform() < mix.proposeShare;
+    const lengths = propose ? proposeLengths : solveLengths;
+    const extended = extendedRow(random, features, {
+      kind,
+      propose,
+      lengths,
+      maxReferences: mix.maxReferences,
+    });
+    const row = extended ?? plainRow(random, kind as PlainKind, propose);
     const group = `${propose ? 'propose' : 'solve'}.${kind}`;
     return { id: `${seed}.${index}`, group, grammar: group, logProbs: [], advantage: 0, ...row };
   });
 }
 
-interface TokenPair {
-  readonly prompt: readonly number[];
-  readonly completion: readonly number[];
-}
-
 function proposeRow(
   random: Random,
-  kind: (typeof KINDS)[number],
+  kind: PlainKind,
   operations: readonly number[],
   maxReferences: number,
   lengths: readonly number[],
@@ -86,7 +99,7 @@ function proposeRow(
   };
 }
 
-function solveRow(random: Random, kind: (typeof KINDS)[number], operations: readonly number[]): TokenPair {
+function solveRow(random: Random, kind: PlainKind, operations: readonly number[]): TokenPair {
   const program = operations.map(v.operationToken);
   const input = drawInputFor(random, operations);
   const states = trace(operations, input);

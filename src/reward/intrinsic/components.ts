@@ -147,7 +147,9 @@ function rawOf(
     case 'mean_edit_distance':
       return ofTree(tree(), (program) => meanEditDistance(program, subject.references()));
     case 'answer_diversity':
-      return surprise(subject.answer, subject.answerCounts(), rule);
+      return subject.kind === 'error'
+        ? surprise(subject.answer, subject.answerCounts(), rule, () => 'error')
+        : surprise(subject.answer, subject.answerCounts(), rule);
     case 'f_input_answer_diversity':
       return meanSurprise(subject.inputs, subject.inputCounts(), rule);
     case 'f_output_answer_diversity':

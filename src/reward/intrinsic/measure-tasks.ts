@@ -15,6 +15,7 @@ import {
   type IntrinsicMeasure,
   type IntrinsicSettings,
 } from './components.js';
+import type { TypeCounts } from './answer-diversity.js';
 import type { SyntaxNode } from './syntax-tree.js';
 
 export interface MeasuredTask {
@@ -65,7 +66,7 @@ export async function measureTasks(
         tree: () => trees.get(code),
         references: () => references.flatMap((reference) => trees.get(reference) ?? []),
         answer: (kind === 'abduction' ? inputs : outputs)[0] ?? '',
-        answerCounts: () => (kind === 'abduction' ? counters.inputs : counters.outputs),
+        answerCounts: () => answerCounter(kind, counters),
         inputs,
         outputs,
         inputCounts: () => counters.inputs,
@@ -74,4 +75,10 @@ export async function measureTasks(
       settings,
     ),
   }));
+}
+
+/** The counter of what a solver of the kind has to give. */
+function answerCounter(kind: TaskKind, { inputs, outputs, errors }: TypeCounters): TypeCounts {
+  if (kind === 'error') return errors;
+  return kind === 'abduction' ? inputs : outputs;
 }
