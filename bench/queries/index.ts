@@ -98,7 +98,8 @@ async function fill(address: ClickHouseAddress, rows: number): Promise<void> {
     });
     const held = (await answer.json<{ held: number }>())[0]?.held ?? 0;
     if (held === rows) return;
-    if (held > 0) throw new UsageError(`--data holds ${held} task rows; accepted is an empty folder, or --rows ${held}`);
+    if (held > 0)
+      throw new UsageError(`--data holds ${held} task rows; accepted is an empty folder, or --rows ${held}`);
     const began = performance.now();
     for (let run = 0; run < RUNS; run++) {
       for (const { sql } of rowsOfRun(run, rows / (RUNS * ITERATIONS))) await client.command({ query: sql });

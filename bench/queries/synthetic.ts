@@ -118,7 +118,9 @@ function columnsOf(select: string): string {
   return names.join(', ');
 }
 
-const startedRow = (run: number): string => `${envelope(run, 'started')}, 'tiny' AS preset, '{}' AS config_json,
+const startedRow = (
+  run: number,
+): string => `${envelope(run, 'started')}, 'tiny' AS preset, '{}' AS config_json,
   ${id('config', 0)} AS config_hash, toInt64(${run}) AS seed, NULL AS parent_run_id, NULL AS parent_iteration, '3.11.2' AS interpreter_version,
   'linux-x86_64' AS interpreter_platform, 'glibc 2.36' AS libc, 'isolated' AS isolation, 'none' AS policy_backend,
   'none' AS policy_library, NULL AS initial_checkpoint_digest, '' AS origin_json`;
@@ -130,7 +132,10 @@ const iterationRow = (run: number, tasks: number): string => `${envelope(run, 'i
   concat('{"propose":', toString(h % 4000), ',"solve":', toString(h % 9000), ',"learn":', toString(h % 2000), '}') AS durations_json,
   toInt32(it) AS checkpoint_version, ${id('checkpoint', run, 'it')} AS checkpoint_digest`;
 
-const stepRow = (run: number, tasks: number): string => `${envelope(run, 'step')}, ${id('batch', run, 'it')} AS batch_id,
+const stepRow = (
+  run: number,
+  tasks: number,
+): string => `${envelope(run, 'step')}, ${id('batch', run, 'it')} AS batch_id,
   toInt32(it - 1) AS parent_version, ${id('checkpoint', run, 'it - 1')} AS parent_digest, toInt32(it) AS version,
   ${id('checkpoint', run, 'it')} AS digest, 'tfjs' AS backend, (h % 100) / 100 AS loss, (h % 300) / 100 AS grad_norm,
   (h % 200) / 100 AS entropy, 0.001 AS approx_kl, 0.01 AS clip_fraction, toInt32(${48 * tasks}) AS tokens, toInt32(${2 * tasks}) AS rows,
@@ -141,20 +146,29 @@ const checkpointRow = (run: number): string => `${envelope(run, 'saved')}, toInt
   concat('checkpoints/${runName(run)}/', toString(it)) AS folder, ${id('checkpoint', run, 'it')} AS digest,
   ${id('checkpoint', run, 'it - 1')} AS parent_digest, toInt64(1000000 + h % 1000) AS bytes, false AS warm_up`;
 
-const evaluationRow = (run: number): string => `${envelope(run, 'evaluation')}, ${id('evaluation', run, 'it')} AS evaluation_id,
+const evaluationRow = (
+  run: number,
+): string => `${envelope(run, 'evaluation')}, ${id('evaluation', run, 'it')} AS evaluation_id,
   toInt32(it) AS checkpoint_version, ${id('checkpoint', run, 'it')} AS checkpoint_digest, 'tiny-held-out-v1' AS benchmark,
   ${kindOf('n')} AS kind, 'all' AS bucket, toInt32(128) AS \`count\`, toInt32(h % 129) AS correct, toInt64(900) AS duration_ms`;
 
-const rejectedRow = (run: number, tasks: number): string => `${envelope(run, 'rejected')}, ${id('refused', run, 'n')} AS subject_id,
+const rejectedRow = (
+  run: number,
+  tasks: number,
+): string => `${envelope(run, 'rejected')}, ${id('refused', run, 'n')} AS subject_id,
   ${id('refused', run, 'n')} AS proposal_id, 'proposal' AS origin, ${kindOf('intDiv(n, 4)')} AS kind, toInt32(n % ${tasks}) AS \`index\`,
   ['duplicate', 'program-cap', 'no-program', 'error', 'nondeterministic'][h % 5 + 1] AS reason, 'as the reason says' AS detail,
   h % 5 != 2 AS format_ok, NULL AS code, NULL AS source_line`;
 
-const rewardRow = (run: number): string => `${envelope(run, 'reward')}, if(h % 2 = 0, 'propose', 'solve') AS role,
+const rewardRow = (
+  run: number,
+): string => `${envelope(run, 'reward')}, if(h % 2 = 0, 'propose', 'solve') AS role,
   ${kindOf('intDiv(n, 4)')} AS kind, ${id('proposal', run, 'n')} AS subject_id, ${id('task', run, 'n')} AS task_id, toInt32(0) AS sample,
   (h % 9) / 8 AS reward, part AS component, (h % 9) / 8 AS raw, 1.0 AS coefficient, NULL AS cap, raw AS value`;
 
-const executionRow = (run: number): string => `${envelope(run, 'executed')}, ${id('execution', run, 'n')} AS execution_id,
+const executionRow = (
+  run: number,
+): string => `${envelope(run, 'executed')}, ${id('execution', run, 'n')} AS execution_id,
   ['validate', 'verify'][h % 2 + 1] AS purpose, ${id('proposal', run, 'n')} AS subject_id, ${PROGRAM} AS code, [toString(h % 40)] AS inputs,
   [['ok', 'ok', 'ok', 'error', 'timeout'][h % 5 + 1]] AS outcome_kinds, CAST([toString(h % 997)] AS Array(Nullable(String))) AS outcome_texts,
   CAST([NULL] AS Array(Nullable(String))) AS outcome_errors, CAST([NULL] AS Array(Nullable(String))) AS outcome_messages,
