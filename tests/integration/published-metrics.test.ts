@@ -32,6 +32,7 @@ it('gives each iteration its metrics, named as published where they mean the sam
     clickHouse.address as ServiceAddresses,
     await savedQuery('published-metrics'),
     'json',
+    { run: 'metrics' },
   );
   const rows = JSON.parse(answer.toString()) as { iteration: number; name: string; value: number }[];
   const of = (iteration: number): Record<string, number> =>

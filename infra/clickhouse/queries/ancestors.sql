@@ -1,9 +1,10 @@
--- Which tasks led to this one: the ancestors of {task} of {run} through its references (by default of its newest proposed task)?
+-- Which tasks led to this one: the ancestors of {task} of {run} through its references, up to {generations} back (by default three, of its newest proposed task)?
 SELECT depth, iteration, kind, origin, code, inputs, outputs, task_id
 FROM lineage(
     run = {run:String},
     task = if({task:String} != '', {task:String}, (
         SELECT argMax(task_id, (iteration, task_id)) FROM task_accepted FINAL
         WHERE run_id = {run:String} AND length(reference_task_ids) > 0
-    ))
+    )),
+    generations = if({generations:String} != '', {generations:String}, '3')
 )

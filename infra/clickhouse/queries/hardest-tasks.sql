@@ -1,3 +1,3 @@
--- Which tasks were tried most and solved least?
+-- Which tasks of {run} were tried most and solved least?
 SELECT run_id, kind, code, inputs, outputs, attempts, round(solve_rate, 3) AS solve_rate
-FROM task_history WHERE attempts >= 16 ORDER BY solve_rate, attempts DESC LIMIT 20
+FROM task_history WHERE run_id = {run:String} AND attempts >= 16 ORDER BY solve_rate, attempts DESC, task_id LIMIT 20

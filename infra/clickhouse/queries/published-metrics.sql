@@ -1,10 +1,10 @@
--- How do the metrics move, by iteration, under their published names (or azr/... where the published name means something else)?
+-- How do the metrics of {run} move, by iteration, under their published names (or azr/... where the published name means something else)?
 WITH
     -- Proposals: valid or not, well-formed or not, and what they are worth (nothing where they are not valid).
     proposals AS (
-        SELECT run_id, iteration, kind, proposal_id, 1 AS valid, format_ok FROM task_accepted FINAL WHERE origin = 'proposal'
+        SELECT run_id, iteration, kind, proposal_id, 1 AS valid, format_ok FROM task_accepted FINAL WHERE run_id = {run:String} AND origin = 'proposal'
         UNION ALL
-        SELECT run_id, iteration, kind, proposal_id, 0 AS valid, format_ok FROM task_rejected FINAL WHERE origin = 'proposal'
+        SELECT run_id, iteration, kind, proposal_id, 0 AS valid, format_ok FROM task_rejected FINAL WHERE run_id = {run:String} AND origin = 'proposal'
     ),
     proposer AS (
         SELECT
@@ -16,8 +16,8 @@ WITH
                 (concat('azr/', role, '/learnability'), sum(l.learnability) / count())
             ] AS metrics
         FROM proposals AS p
-        LEFT JOIN learnability_estimated AS l FINAL
-            ON l.run_id = p.run_id AND l.iteration = p.iteration AND l.proposal_id = assumeNotNull(p.proposal_id)
+        LEFT JOIN (SELECT iteration, proposal_id, learnability FROM learnability_estimated FINAL WHERE run_id = {run:String}) AS l
+            ON l.iteration = p.iteration AND l.proposal_id = assumeNotNull(p.proposal_id)
         GROUP BY p.run_id, p.iteration, p.kind
     ),
     solver AS (
@@ -29,7 +29,7 @@ WITH
                 (concat(role, '/format_score'), avg(toFloat64(format_ok))),
                 (concat('azr/', role, '/response_length'), avg(toFloat64(completion_tokens)))
             ] AS metrics
-        FROM solutions WHERE purpose = 'solve' GROUP BY run_id, iteration, kind
+        FROM solutions WHERE run_id = {run:String} AND purpose = 'solve' GROUP BY run_id, iteration, kind
     ),
     learner AS (
         SELECT
@@ -41,11 +41,11 @@ WITH
                 ('azr/actor/loss', loss),
                 ('azr/actor/approx_kl', approx_kl)
             ] AS metrics
-        FROM learner_stepped FINAL
+        FROM learner_stepped FINAL WHERE run_id = {run:String}
     ),
     evaluation AS (
         SELECT run_id, iteration, [(concat('azr/val/', benchmark, '/', kind), sum(correct) / sum(`count`))] AS metrics
-        FROM evaluations GROUP BY run_id, iteration, benchmark, kind
+        FROM evaluations WHERE run_id = {run:String} GROUP BY run_id, iteration, benchmark, kind
     )
 SELECT run_id, iteration, metric.1 AS name, round(metric.2, 6) AS value
 FROM (

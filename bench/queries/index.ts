@@ -1,0 +1,130 @@
+/**
+ * npm run bench -- queries: every saved query on millions of synthetic task rows, in the engine of the local stack behind
+ * the official client, in a scratch folder. Shown: the median time of three askings with the client's share, the rows that
+ * the engine read, the rows of the answer. What the rows are: synthetic.ts.
+ */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { startEmbeddedClickHouse } from '../../infra/local/clickhouse/server.js';
+import { clickHouseClient, migrate, type ClickHouseAddress } from '../../pipelines/clickhouse/client.js';
+import { savedQueries, savedQuery } from '../../pipelines/sql.js';
+import { EXIT } from '../../src/cli/exit-codes.js';
+import { table } from '../../src/cli/output.js';
+import { UsageError } from '../../src/config/errors.js';
+import { runBench } from '../run-bench.js';
+import { askAll, type Asked } from './ask.js';
+import { ITERATIONS, rowsOfRun, runName, RUNS } from './synthetic.js';
+
+const USAGE = `npm run bench -- queries [options]
+  --rows N     task rows, a multiple of ${RUNS * ITERATIONS} (default 10000000)
+  --rounds N   askings of each query, the median is shown (default 3)
+  --only NAME  one saved query
+  --data DIR   folder of the rows: made where it is empty, used again where it holds them (default: one that is removed)
+  --json       the numbers as JSON`;
+const LIMIT_MS = 1_000;
+
+async function main(): Promise<number> {
+  const options = readArguments();
+  if (options.help) {
+    console.log(USAGE);
+    return EXIT.ok;
+  }
+  const rows = integer('rows', options.rows, RUNS * ITERATIONS, 100_000_000);
+  const rounds = integer('rounds', options.rounds, 1, 100);
+  if (rows % (RUNS * ITERATIONS) !== 0)
+    throw new UsageError(`--rows is ${rows}; accepted are multiples of ${RUNS * ITERATIONS}`);
+  const names = (await savedQueries()).map(({ name }) => name);
+  if (options.only !== undefined) await savedQuery(options.only);
+  const folder = options.data ?? (await mkdtemp(path.join(tmpdir(), 'azr-bench-queries-')));
+  await mkdir(folder, { recursive: true });
+  const engine = await startEmbeddedClickHouse(folder, 0);
+  const address = { clickhouseUrl: `http://127.0.0.1:${engine.port}`, clickhouseDatabase: 'azr' };
+  try {
+    await fill(address, rows);
+    const asked = await askAll(
+      address,
+      options.only === undefined ? names : [options.only],
+      rounds,
+      runName(RUNS / 2),
+    );
+    const slow = asked.filter(({ milliseconds }) => milliseconds >= LIMIT_MS);
+    if (options.json) console.log(JSON.stringify({ rows, cores: availableParallelism(), asked }, null, 2));
+    else console.log(report(rows, rounds, asked, slow));
+    return slow.length === 0 ? EXIT.ok : EXIT.differences;
+  } finally {
+    await engine.close();
+    if (options.data === undefined) await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function readArguments(): ReturnType<typeof parseOptions>['values'] {
+  try {
+    return parseOptions().values;
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}\n${USAGE}`);
+  }
+}
+
+function parseOptions() {
+  return parseArgs({
+    options: {
+      rows: { type: 'string', default: '10000000' },
+      rounds: { type: 'string', default: '3' },
+      only: { type: 'string' },
+      data: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+}
+
+function integer(name: string, text: string, low: number, high: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < low || value > high)
+    throw new UsageError(`--${name} is ${text}; accepted are integers from ${low} to ${high}`);
+  return value;
+}
+
+/** Fills an empty database; one that holds these rows is left as it is. */
+async function fill(address: ClickHouseAddress, rows: number): Promise<void> {
+  await migrate(address);
+  const client = clickHouseClient(address);
+  try {
+    const answer = await client.query({
+      query: `SELECT toUInt32(count()) AS held FROM (SELECT task_id FROM task_accepted FINAL)`,
+      format: 'JSONEachRow',
+    });
+    const held = (await answer.json<{ held: number }>())[0]?.held ?? 0;
+    if (held === rows) return;
+    if (held > 0)
+      throw new UsageError(`--data holds ${held} task rows; accepted is an empty folder, or --rows ${held}`);
+    const began = performance.now();
+    for (let run = 0; run < RUNS; run++) {
+      for (const { sql } of rowsOfRun(run, rows / (RUNS * ITERATIONS))) await client.command({ query: sql });
+      const seconds = ((performance.now() - began) / 1000).toFixed(0);
+      process.stderr.write(`run ${run + 1} of ${RUNS} written, ${seconds} s\n`);
+    }
+  } finally {
+    await client.close();
+  }
+}
+
+function report(rows: number, rounds: number, asked: readonly Asked[], slow: readonly Asked[]): string {
+  const lines = asked.map(({ name, milliseconds, engineMs, rowsRead, answered }) => ({
+    query: name,
+    'median ms': milliseconds.toFixed(0),
+    'engine ms': engineMs.toFixed(0),
+    'rows read': String(rowsRead),
+    'rows answered': String(answered),
+  }));
+  const load = loadavg()[0]?.toFixed(1);
+  const verdict =
+    slow.length === 0
+      ? `all ${asked.length} under ${LIMIT_MS} ms`
+      : `not under ${LIMIT_MS} ms: ${slow.map(({ name }) => name).join(', ')}`;
+  return `${rows} task rows, ${RUNS} runs, ${availableParallelism()} cores, load ${load}, median of ${rounds}\n${table(lines)}\n${verdict}`;
+}
+
+await runBench(main);
