@@ -28,7 +28,8 @@ export type BufferFact =
 export function bufferFactOf(event: AzrEvent): BufferFact | undefined {
   const { iteration } = event.envelope;
   if (event.type === 'TaskAccepted') {
-    const { taskId, kind, code, originalCode, inputs, outputs, message, index, compositeTaskIds } = event.data;
+    const { taskId, kind, code, originalCode, inputs, outputs, message, index, compositeTaskIds } =
+      event.data;
     const content = { taskId, kind, code, originalCode, inputs, outputs, message };
     const composite = compositeTaskIds.length === 0 ? {} : { compositeTaskIds };
     const task = { ...content, iteration, ...composite };

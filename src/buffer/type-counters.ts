@@ -5,7 +5,7 @@
  *
  * Deviation: seed rows count once; the published code counts them as seeds and again as rows of the buffers.
  */
-import { countText, typeOfText, type TypeCounts } from '../reward/intrinsic/answer-diversity.js';
+import { countText, ERROR_TYPE, typeOfText, type TypeCounts } from '../reward/intrinsic/answer-diversity.js';
 
 type Counter = Map<string, Map<string, number>>;
 
@@ -28,9 +28,6 @@ export interface TypeStatistics {
   readonly byType: Readonly<Record<string, { readonly distinct: number; readonly total: number }>>;
 }
 
-/** The type under which names of exception classes are counted. */
-const ERROR_TYPE = 'error';
-
 export function emptyTypeCounters(): TypeCounters {
   return { inputs: new Map(), outputs: new Map(), errors: new Map() };
 }
@@ -39,7 +36,7 @@ export function emptyTypeCounters(): TypeCounters {
 export function countTask(counters: TypeCounters, task: CountedTask): void {
   for (const text of task.inputs) countText(counters.inputs, typeOfText(text), text);
   for (const text of task.outputs)
-    if (task.kind === ERROR_TYPE) countText(counters.errors, ERROR_TYPE, text);
+    if (task.kind === 'error') countText(counters.errors, ERROR_TYPE, text);
     else countText(counters.outputs, typeOfText(text), text);
 }
 

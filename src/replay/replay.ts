@@ -13,7 +13,8 @@ import type { RunConfig } from '../config/run.js';
 import { learnerBatch, learnerBatchSettings } from '../learner/learner-batch.js';
 import { iterationRewards, type IterationFacts } from '../reward/iteration-rewards.js';
 import { enabledTerms } from '../reward/intrinsic/components.js';
-import { measureTasks } from '../reward/intrinsic/measure-tasks.js';
+import type { TaskMeasures } from '../reward/intrinsic/measure-tasks.js';
+import { measuresFromLog } from '../reward/intrinsic/measures-from-log.js';
 import { judgeMany, treesIn } from '../sandbox/index.js';
 import { outcomeFields } from '../sandbox/outcome-fields.js';
 import type { Sandbox } from '../sandbox/port.js';
@@ -189,8 +190,20 @@ function iterationFacts(facts: RecordedFacts): IterationFacts {
 
 async function rewards(input: CheckInput): Promise<CheckOutcome> {
   const { config, facts } = input;
-  const measured = await intrinsics(input);
-  const recomputed = iterationRewards(iterationFacts(facts), config.reward);
+  const remeasured = await measures(input);
+  const measured = compareAll(
+    factsOf(facts, 'IntrinsicsMeasured').map((value) => ({ key: value.proposalId, value })),
+    remeasured.map((value) => ({ key: value.proposalId, value })),
+    'IntrinsicsMeasured',
+  );
+  // From what is recorded, so that a wrong measure is named once; a lost one is no reason to stop.
+  const recorded = iterationFacts(facts);
+  const known = new Set(recorded.intrinsics.map(({ proposalId }) => proposalId));
+  const lost = remeasured.filter(({ proposalId }) => !known.has(proposalId));
+  const recomputed = iterationRewards(
+    { ...recorded, intrinsics: [...recorded.intrinsics, ...lost] },
+    config.reward,
+  );
   const estimates = compareAll(
     factsOf(facts, 'LearnabilityEstimated').map((value) => ({ key: value.proposalId, value })),
     recomputed.learnability.map((value) => ({ key: value.proposalId, value })),
@@ -207,42 +220,24 @@ async function rewards(input: CheckInput): Promise<CheckOutcome> {
   };
 }
 
-/** Measures of the recorded programs against counts of the tasks before; rewards are then computed from what is recorded. */
-async function intrinsics({ config, facts, tasks, iteration, options }: CheckInput): Promise<CheckOutcome> {
+/** Measures of the recorded programs against counts of the tasks before. */
+async function measures({
+  config,
+  facts,
+  tasks,
+  iteration,
+  options,
+}: CheckInput): Promise<readonly TaskMeasures[]> {
   const settings = config.reward.intrinsic;
-  const recorded = factsOf(facts, 'IntrinsicsMeasured');
-  const proposed = factsOf(facts, 'TaskAccepted').filter(
-    ({ kind, proposalId }) => proposalId !== null && enabledTerms(kind, settings).length > 0,
-  );
-  if (recorded.length === 0 && proposed.length === 0) return { checked: 0, differences: [] };
+  const accepted = factsOf(facts, 'TaskAccepted');
+  if (!accepted.some(({ kind }) => enabledTerms(kind, settings).length > 0)) return [];
   const counters = emptyTypeCounters();
   for (const task of tasks.values()) if (task.iteration < iteration) countTask(counters, task);
-  const referencesOf = new Map(
-    factsOf(facts, 'ProposalSampled').map(({ proposalId, referenceTaskIds }) => [
-      proposalId,
-      referenceTaskIds,
-    ]),
-  );
-  const recomputed = await measureTasks(
-    proposed.map(({ proposalId, taskId, kind, originalCode, inputs, outputs }) => ({
-      proposalId: proposalId ?? '',
-      taskId,
-      kind: kind,
-      code: originalCode,
-      inputs,
-      outputs,
-      references: (referencesOf.get(proposalId ?? '') ?? []).flatMap(
-        (id) => tasks.get(id)?.originalCode ?? [],
-      ),
-    })),
-    counters,
+  return measuresFromLog(
+    { proposals: factsOf(facts, 'ProposalSampled'), accepted },
+    { counters, programOf: (id) => tasks.get(id)?.originalCode },
     settings,
     async (codes) => treesIn(await options.sandbox())(codes),
-  );
-  return compareAll(
-    recorded.map((value) => ({ key: value.proposalId, value })),
-    recomputed.map((value) => ({ key: value.proposalId, value })),
-    'IntrinsicsMeasured',
   );
 }
 

@@ -111,8 +111,7 @@ function* bodyNodes(node: SyntaxNode): Generator<SyntaxNode, void, undefined> {
 function boundNames(root: SyntaxNode, where: 'top level' | 'everywhere'): Map<string, string> {
   const found = new Map<string, string>();
   const visit = (node: SyntaxNode, module: string): void => {
-    for (const name of boundBy(node))
-      found.set(name, node.kind === 'alias' ? importedBy(node, module) : '');
+    for (const name of boundBy(node)) found.set(name, node.kind === 'alias' ? importedBy(node, module) : '');
     const inner = node.kind === 'ImportFrom' ? (nameOf(node, 'module') ?? '') : module;
     if (where === 'everywhere' || node === root || !SCOPES.has(node.kind))
       for (const child of childrenOf(node)) visit(child, inner);

@@ -2,15 +2,14 @@
  * The main job on the real parts: a small run through Kafka, Temporal, ClickHouse, TensorFlow and the sandbox, killed in
  * the middle with everything that carries it, resumed, finished, queried and replayed.
  */
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { INDUCTION_TERMS, PROGRAM_TERMS } from '../../src/reward/intrinsic/components.js';
+import { azrCli } from '../support/azr-cli.js';
 
-const ROOT = path.resolve(import.meta.dirname, '../..');
 const RUN = 'e2e';
 const INTRINSIC_TERMS = [...PROGRAM_TERMS, ...INDUCTION_TERMS];
 const SMALL = [
@@ -33,32 +32,7 @@ const SMALL = [
 
 let dataDir: string;
 
-interface Outcome {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-function azr(args: readonly string[]): Promise<Outcome> {
-  const child = spawn(process.execPath, [path.join(ROOT, 'bin/azr.mjs'), ...args], {
-    cwd: ROOT,
-    env: { ...process.env, AZR_DATA_DIR: dataDir },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (part: Buffer) => (out += part.toString()));
-  child.stderr.on('data', (part: Buffer) => (err += part.toString()));
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, out, err }));
-  });
-}
-
-async function azrJson<T>(args: readonly string[]): Promise<T> {
-  const { code, out, err } = await azr(args);
-  expect(code, `azr ${args.join(' ')}\n${out}\n${err}`).toBe(0);
-  return JSON.parse(out) as T;
-}
+const { azr, azrJson } = azrCli(() => dataDir);
 
 interface Service {
   readonly name: string;

@@ -5,7 +5,9 @@ import { rowsOf } from '../../pipelines/clickhouse/rows.js';
 import { runSql, savedQuery } from '../../pipelines/sql.js';
 import type { ServiceAddresses } from '../../src/config/addresses.js';
 import { resolveRunConfig } from '../../src/config/presets.js';
+import type { TaskKind } from '../../src/tasks/types.js';
 import { startClickHouse, type TestClickHouse } from '../support/clickhouse.js';
+import { event } from '../support/events.js';
 import { iterationEvents } from '../support/synthetic-run.js';
 
 let clickHouse: TestClickHouse;
@@ -16,12 +18,27 @@ beforeAll(async () => {
   const client = clickHouseClient(clickHouse.address);
   const config = await resolveRunConfig('tiny');
   let offset = 0;
-  for (const event of [1, 2].flatMap((iteration) => iterationEvents('metrics', iteration, config, {}))) {
-    const { table, rows } = rowsOf(event, { partition: 0, offset: String(offset++) });
+  const events = [1, 2].flatMap((iteration) => iterationEvents('metrics', iteration, config, {}));
+  for (const written of [...events, ...measured]) {
+    const { table, rows } = rowsOf(written, { partition: 0, offset: String(offset++) });
     if (rows.length > 0) await client.insert({ table, values: rows, format: 'JSONEachRow' });
   }
   await client.close();
 }, 120_000);
+
+/** Of three proposals of the second iteration. */
+const measured = [
+  { kind: 'deduction', measures: { complexity: 0.2, answer_diversity: 1 } },
+  { kind: 'deduction', measures: { complexity: 0.6, answer_diversity: 0.5 } },
+  { kind: 'induction', measures: { f_input_answer_diversity: 0.75 } },
+].map(({ kind, measures }, i) =>
+  event('IntrinsicsMeasured', { runId: 'metrics', iteration: 2 }, [i], {
+    proposalId: `proposal ${i}`,
+    taskId: `task ${i}`,
+    kind: kind as TaskKind,
+    measures: Object.entries(measures).map(([name, raw]) => ({ name, raw })),
+  }),
+);
 
 afterAll(async () => {
   await clickHouse?.end();
@@ -63,5 +80,11 @@ it('gives each iteration its metrics, named as published where they mean the sam
     'azr/val/held-out.v1/abduction': 0.55,
   };
   expect(of(1)).toEqual(first);
-  expect(of(2)).toEqual({ ...first, 'azr/val/held-out.v1/abduction': 0.6 });
+  expect(of(2)).toEqual({
+    ...first,
+    'azr/val/held-out.v1/abduction': 0.6,
+    'azr/gen_code_o/complexity': 0.4,
+    'azr/gen_code_o/answer_diversity': 0.75,
+    'azr/gen_code_f/input_answer_diversity': 0.75,
+  });
 });

@@ -20,6 +20,14 @@ WITH
             ON l.iteration = p.iteration AND l.proposal_id = assumeNotNull(p.proposal_id)
         GROUP BY p.run_id, p.iteration, p.kind
     ),
+    -- Raw values of the intrinsic terms that the run enables, over its valid proposals.
+    intrinsics AS (
+        SELECT
+            run_id, iteration,
+            concat('gen_', transform(kind, ['abduction', 'deduction', 'induction', 'error'], ['code_i', 'code_o', 'code_f', 'code_e'], kind)) AS role,
+            [(concat('azr/', role, '/', replaceRegexpOne(measure, '^f_', '')), avg(raw))] AS metrics
+        FROM intrinsics_measured FINAL GROUP BY run_id, iteration, kind, measure
+    ),
     solver AS (
         SELECT
             run_id, iteration,
@@ -50,6 +58,7 @@ WITH
 SELECT run_id, iteration, metric.1 AS name, round(metric.2, 6) AS value
 FROM (
     SELECT run_id, iteration, metrics FROM proposer
+    UNION ALL SELECT run_id, iteration, metrics FROM intrinsics
     UNION ALL SELECT run_id, iteration, metrics FROM solver
     UNION ALL SELECT run_id, iteration, metrics FROM learner
     UNION ALL SELECT run_id, iteration, metrics FROM evaluation

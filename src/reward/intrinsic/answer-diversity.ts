@@ -15,6 +15,9 @@ export type DiversityRule = (typeof DIVERSITY_RULES)[number];
 /** By type name, by value text, how often. */
 export type TypeCounts = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
+/** The type under which names of exception classes are counted. */
+export const ERROR_TYPE = 'error';
+
 /** A value's Python type: `int`, `tuple` (also for several arguments `1, 2`); `other` for what is no literal. */
 export function typeOfText(text: string): string {
   const single = parseLiteral(text);
@@ -22,7 +25,7 @@ export function typeOfText(text: string): string {
   return parseLiteral(`(${text}\n)`).ok ? 'tuple' : 'other';
 }
 
-/** Counts of value texts, by `typeOf` (for exception classes: () => 'error'). */
+/** Counts of value texts, by `typeOf` (for exception classes: () => ERROR_TYPE). */
 export function countByType(
   texts: readonly string[],
   typeOf: (text: string) => string = typeOfText,

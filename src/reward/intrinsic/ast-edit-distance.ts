@@ -4,7 +4,7 @@
  * A program's mean distance is that to each of its references.
  */
 import { astText, NoJsonText } from './ast-text.js';
-import { similarity } from './sequence-matcher.js';
+import { drained, similarity, similaritySteps } from './sequence-matcher.js';
 import type { SyntaxNode } from './syntax-tree.js';
 
 export type Distance =
@@ -23,12 +23,21 @@ export function astEditDistance(a: SyntaxNode, b: SyntaxNode): Distance {
 
 /** Mean over the references, where one without a distance counts 0; 0 without references. */
 export function meanEditDistance(program: SyntaxNode, references: readonly SyntaxNode[]): number {
+  return drained(meanEditDistanceSteps(program, references));
+}
+
+/** The same in steps of some milliseconds (sequence-matcher.ts). */
+export function* meanEditDistanceSteps(
+  program: SyntaxNode,
+  references: readonly SyntaxNode[],
+): Generator<undefined, number> {
   const left = textOf(program);
   if (!left.ok || references.length === 0) return 0;
   let sum = 0;
   for (const reference of references) {
     const right = textOf(reference);
-    if (right.ok) sum += 1 - similarity(left.text, right.text);
+    if (right.ok) sum += 1 - (yield* similaritySteps(left.text, right.text));
+    yield;
   }
   return sum / references.length;
 }

@@ -11,11 +11,12 @@
 import type { TaskKind } from '../../tasks/types.js';
 import { combine, type CombineMethod } from '../combine.js';
 import type { Reward, RewardComponent } from '../composite.js';
-import { surprise, type DiversityRule, type TypeCounts } from './answer-diversity.js';
-import { meanEditDistance } from './ast-edit-distance.js';
+import { ERROR_TYPE, surprise, typeOfText, type DiversityRule, type TypeCounts } from './answer-diversity.js';
+import { meanEditDistanceSteps } from './ast-edit-distance.js';
 import { halstead } from './halstead.js';
 import { meanSurprise } from './induction-diversity.js';
 import { complexityMeasure } from './measures.js';
+import { drained } from './sequence-matcher.js';
 import type { SyntaxNode } from './syntax-tree.js';
 
 export const PROGRAM_TERMS = ['complexity', 'mean_edit_distance', 'halstead', 'answer_diversity'] as const;
@@ -43,11 +44,11 @@ export interface IntrinsicSubject {
   readonly references: () => readonly SyntaxNode[];
   /** What a solver has to give: the input of an abduction, the output of a deduction, an exception class. */
   readonly answer: string;
-  /** Counts of such answers over the buffer of this kind. */
+  /** Counts of inputs, of outputs, or of exception classes, whatever the kinds of the tasks. */
   readonly answerCounts: () => TypeCounts;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Counts of inputs and of outputs over the induction buffer. */
+  /** Counts of inputs and of outputs, whatever the kinds of the tasks. */
   readonly inputCounts: () => TypeCounts;
   readonly outputCounts: () => TypeCounts;
 }
@@ -81,11 +82,21 @@ export function intrinsicMeasures(
   subject: IntrinsicSubject,
   settings: IntrinsicSettings,
 ): readonly IntrinsicMeasure[] {
+  return drained(intrinsicMeasuresSteps(subject, settings));
+}
+
+/** The same in steps of some milliseconds, since distances of long programs take many seconds (sequence-matcher.ts). */
+export function* intrinsicMeasuresSteps(
+  subject: IntrinsicSubject,
+  settings: IntrinsicSettings,
+): Generator<undefined, readonly IntrinsicMeasure[]> {
   const tree = once(subject.tree);
-  return enabledTerms(subject.kind, settings).map((name) => ({
-    name,
-    raw: rawOf(name, subject, tree, settings[name]?.rule ?? 'flat'),
-  }));
+  const measures: IntrinsicMeasure[] = [];
+  for (const name of enabledTerms(subject.kind, settings)) {
+    const raw = yield* rawOf(name, subject, tree, settings[name]?.rule ?? 'flat');
+    measures.push({ name, raw });
+  }
+  return measures;
 }
 
 /**
@@ -133,28 +144,33 @@ export function withIntrinsic(
   };
 }
 
-function rawOf(
+function* rawOf(
   name: IntrinsicTerm,
   subject: IntrinsicSubject,
   tree: () => SyntaxNode | undefined,
   rule: DiversityRule,
-): number {
+): Generator<undefined, number> {
   switch (name) {
     case 'complexity':
       return ofTree(tree(), complexityMeasure);
     case 'halstead':
       return ofTree(tree(), halstead);
-    case 'mean_edit_distance':
-      return ofTree(tree(), (program) => meanEditDistance(program, subject.references()));
+    case 'mean_edit_distance': {
+      const program = tree();
+      return program === undefined ? 0 : yield* meanEditDistanceSteps(program, subject.references());
+    }
     case 'answer_diversity':
-      return subject.kind === 'error'
-        ? surprise(subject.answer, subject.answerCounts(), rule, () => 'error')
-        : surprise(subject.answer, subject.answerCounts(), rule);
+      return surprise(subject.answer, subject.answerCounts(), rule, typeOfAnswers(subject.kind));
     case 'f_input_answer_diversity':
       return meanSurprise(subject.inputs, subject.inputCounts(), rule);
     case 'f_output_answer_diversity':
       return meanSurprise(subject.outputs, subject.outputCounts(), rule);
   }
+}
+
+/** Names of exception classes are no literals. */
+function typeOfAnswers(kind: string): (text: string) => string {
+  return kind === 'error' ? () => ERROR_TYPE : typeOfText;
 }
 
 function ofTree(tree: SyntaxNode | undefined, measure: (tree: SyntaxNode) => number): number {

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { countTask, emptyTypeCounters } from '../../../src/buffer/type-counters.js';
 import { intrinsicComponents, type IntrinsicSettings } from '../../../src/reward/intrinsic/components.js';
-import { measureTasks, type MeasuredTask } from '../../../src/reward/intrinsic/measure-tasks.js';
+import { meanEditDistance } from '../../../src/reward/intrinsic/ast-edit-distance.js';
+import {
+  measureTasks,
+  type MeasuredTask,
+  type TaskMeasures,
+} from '../../../src/reward/intrinsic/measure-tasks.js';
+import { readSyntaxNode, type SyntaxNode } from '../../../src/reward/intrinsic/syntax-tree.js';
+import type { TaskKind } from '../../../src/tasks/types.js';
 
 const on = { enabled: true, coefficient: 0.5, cap: 0.3 };
 const task = (over: Partial<MeasuredTask> = {}): MeasuredTask => ({
@@ -70,6 +77,69 @@ describe('measures of accepted proposals', () => {
       treesOf,
     );
     expect(measured.map(({ measures }) => measures[0]?.raw)).toEqual([1 - 2 / 3, 0]);
+  });
+
+  it('look at the exception class of an error prediction, among such classes', async () => {
+    const counters = emptyTypeCounters();
+    for (const name of ['ValueError', 'ValueError', 'NoError'])
+      countTask(counters, { kind: 'error', inputs: ['1'], outputs: [name] });
+    // The text occurs among outputs too, which say nothing about exception classes.
+    countTask(counters, { kind: 'deduction', inputs: ['1'], outputs: ['NoError'] });
+    const ask = (rule: 'flat' | 'hierarchical', outputs: string[]): Promise<readonly TaskMeasures[]> =>
+      measureTasks(
+        [task({ kind: 'error' as TaskKind, outputs })],
+        counters,
+        { answer_diversity: { ...on, rule } },
+        asking().treesOf,
+      );
+    expect((await ask('flat', ['NoError']))[0]?.measures[0]?.raw).toBe(1 - 1 / 3);
+    // Every class has the type `error`: no surprise of type, that of the value by half.
+    expect((await ask('hierarchical', ['ValueError']))[0]?.measures[0]?.raw).toBe((1 - 2 / 3) / 2);
+  });
+
+  it('hold the trees of some programs at once, and are the same whatever the groups', async () => {
+    const long = (name: string): string => `def f(x):\n    return '${name.repeat(300_000)}'`;
+    const tasks = ['a', 'b', 'c', 'd', 'e'].map((name) =>
+      task({ proposalId: name, code: long(name), references: ['shown'] }),
+    );
+    const { asked, treesOf } = asking();
+    const found = await measureTasks(tasks, emptyTypeCounters(), { mean_edit_distance: on }, treesOf);
+    expect(asked.map((codes) => codes.map((code) => code.length))).toEqual([
+      [300_023, 5, 300_023, 300_023, 300_023],
+      [300_023, 5],
+    ]);
+    expect(found.map(({ proposalId }) => proposalId)).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  it('leave the event loop free while long programs are compared', async () => {
+    const names = (from: number): SyntaxNode =>
+      readSyntaxNode({
+        _: 'Module',
+        body: Array.from({ length: 700 }, (_, i) => ({
+          _: 'Expr',
+          value: { _: 'Name', id: `v${(from * (i + 1)) ** 2}` },
+        })),
+      });
+    const trees = new Map([
+      ['program', names(3)],
+      ['reference', names(7)],
+    ]);
+    let turns = 0;
+    let turning = true;
+    const turn = (): void => {
+      turns++;
+      if (turning) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const [measured] = await measureTasks(
+      [task({ code: 'program', references: ['reference', 'missing'] })],
+      emptyTypeCounters(),
+      { mean_edit_distance: on },
+      (codes) => Promise.resolve(codes.map((code) => trees.get(code))),
+    );
+    turning = false;
+    expect(measured?.measures[0]?.raw).toBe(meanEditDistance(names(3), [names(7)]));
+    expect(turns).toBeGreaterThan(3);
   });
 });
 
