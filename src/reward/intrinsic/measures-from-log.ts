@@ -41,7 +41,7 @@ export function measuresFromLog(
     });
     const { proposalId: id } = proposal;
     return [
-      { proposalId: id, taskId, kind: kind as TaskKind, code: originalCode, inputs, outputs, references },
+      { proposalId: id, taskId, kind: kind, code: originalCode, inputs, outputs, references },
     ];
   });
   return measureTasks(tasks, earlier.counters, settings, treesOf);
