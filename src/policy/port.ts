@@ -29,6 +29,8 @@ export interface ModelSpec {
   readonly hidden: number;
   /** Longest prompt + completion, in tokens. */
   readonly context: number;
+  /** Base of the rotary positions' wavelengths; absent: 10,000 (Su et al. 2021). */
+  readonly rotaryBase?: number;
   readonly padToken: number;
   readonly endToken: number;
   /** Absent for policies over free text. */

@@ -3,9 +3,9 @@
  *
  *   propose.deduction [# program ; input]*          -> program ; input
  *   propose.induction program                        -> input | input | input | input
- *   solve.deduction   program ; input                -> <think> intermediate lists </think> output
- *   solve.abduction   program -> output              -> <think> intermediate lists, last first </think> input
- *   solve.induction   input -> output | input -> output -> <think> (operation list)+ </think> program
+ *   solve.deduction   program ; input                -> [<think> (operation list)+ </think>] output
+ *   solve.abduction   program -> output              -> [<think> (operation list)+, last first </think>] input
+ *   solve.induction   input -> output | input -> output -> [<think> (operation list)+ </think>] program
  *
  * Programs leave as real Python and come back from it (operations.ts); nothing else of the system knows these symbols.
  */
@@ -20,7 +20,7 @@ const MAX_SOLUTION_TOKENS = 36;
 const MAX_PROPOSAL_TOKENS = 24;
 
 export const tinyCodec: PolicyCodec = {
-  templateVersion: 'tiny.v1',
+  templateVersion: 'tiny.v2',
 
   proposePrompt(kind, references, program): Prompt {
     const grammar = `propose.${kind}`;
@@ -59,7 +59,7 @@ export const tinyCodec: PolicyCodec = {
     if (malformed(`solve.${kind}`, completion) !== undefined)
       return { formatOk: false, thought: null, answer: null };
     const at = completion.tokens.indexOf(v.END_THINK);
-    const thought = v.tokensToText(completion.tokens.slice(1, at));
+    const thought = at < 0 ? null : v.tokensToText(completion.tokens.slice(1, at));
     const body = completion.tokens.slice(at + 1, -1);
     const answer =
       kind === 'induction' ? renderProgram(body.map(v.operationOf)) : renderList(body.map(v.digitOf));

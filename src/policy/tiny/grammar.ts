@@ -1,11 +1,12 @@
 /**
  * What each role may write, as one automaton over tokens (GrammarTable, policy/port.ts).
  *
- *   program   = operation{1,3}          input = digit{3,5}          list = digit{0,8}
+ *   program   = operation{1,3}          input = digit{3,4}          list = digit{0,7}
  *   propose.deduction, propose.abduction = program ";" input END
  *   propose.induction = input ("|" input){INPUTS - 1} END
- *   solve.deduction, solve.abduction     = THINK [list ("|" list)?] ENDTHINK list END
- *   solve.induction   = THINK (operation list){1,3} ENDTHINK program END
+ *   steps     = (operation list){1,3}
+ *   solve.deduction, solve.abduction     = [THINK steps ENDTHINK] list END
+ *   solve.induction   = [THINK steps ENDTHINK] program END
  *
  * The grammar fixes form only: every answer it admits is well-formed, none of it is made right.
  */
@@ -85,25 +86,31 @@ function build(): GrammarTable {
     }
     return start;
   };
+  /** From `opening` states on, (operation list){min,3}; returns the states in which it may end. */
+  const steps = (openings: readonly number[], min: number): number[] => {
+    const ends: number[] = min === 0 ? [...openings] : [];
+    let at: readonly number[] = openings;
+    for (let n = 0; n < MAX_OPERATIONS; n++) {
+      const operation = a.state();
+      for (const opening of at) a.edge(opening, OPERATION_TOKENS, operation);
+      at = a.run(operation, DIGITS, 0, MAX_LIST_LENGTH);
+      ends.push(...at);
+    }
+    return ends;
+  };
   const solveList = (): number => {
     const start = a.state();
-    const thinking = a.join([start], v.THINK);
-    const first = a.run(thinking, DIGITS, 0, MAX_LIST_LENGTH);
-    const second = a.run(a.join(first, v.BAR), DIGITS, 0, MAX_LIST_LENGTH);
-    finish(a.run(a.join([...first, ...second], v.END_THINK), DIGITS, 0, MAX_LIST_LENGTH));
+    // With a thought before it or without: what follows is the same.
+    const answer = a.join(steps([a.join([start], v.THINK)], 1), v.END_THINK);
+    finish(a.run(answer, DIGITS, 0, MAX_LIST_LENGTH));
+    finish(a.run(start, DIGITS, 0, MAX_LIST_LENGTH));
     return start;
   };
   const solveProgram = (): number => {
     const start = a.state();
-    let openings = [a.join([start], v.THINK)];
-    const ends: number[] = [];
-    for (let n = 0; n < MAX_OPERATIONS; n++) {
-      const operation = a.state();
-      for (const opening of openings) a.edge(opening, OPERATION_TOKENS, operation);
-      openings = a.run(operation, DIGITS, 0, MAX_LIST_LENGTH);
-      ends.push(...openings);
-    }
-    finish(a.run(a.join(ends, v.END_THINK), OPERATION_TOKENS, 1, MAX_OPERATIONS));
+    const answer = a.join(steps([a.join([start], v.THINK)], 1), v.END_THINK);
+    finish(a.run(answer, OPERATION_TOKENS, 1, MAX_OPERATIONS));
+    finish(a.run(start, OPERATION_TOKENS, 1, MAX_OPERATIONS));
     return start;
   };
   const start = {
