@@ -39,6 +39,8 @@ import { taskKinds } from '../../src/tasks/index.js';
 import { TASK_KINDS, type Task, type TaskKind } from '../../src/tasks/types.js';
 import { runBench } from '../run-bench.js';
 
+const WEIGHTS = (process.env['KW'] ?? '1,1,1').split(',').map(Number);
+const scaled = (batch: number, kind: TaskKind): number => Math.round(batch * (WEIGHTS[TASK_KINDS.indexOf(kind)] ?? 1));
 const BEFORE = 'def f(x):\n    return x';
 
 function evaluate(code: string, input: string): string | undefined {
@@ -233,10 +235,10 @@ async function main(): Promise<number> {
       for (const task of uniformTasks(
         config.seed,
         iteration,
-        config.solve.batch,
+        Math.max(...TASK_KINDS.map((kind) => scaled(config.solve.batch, kind))),
         config.propose.uniformLengths,
       ))
-        fresh.push({
+        if (task.index < scaled(config.solve.batch, task.kind)) fresh.push({
           taskId: `u${iteration}/${task.kind}/${task.index}`,
           kind: task.kind,
           code: task.code,
@@ -247,7 +249,7 @@ async function main(): Promise<number> {
         });
     } else {
       const plan = TASK_KINDS.flatMap((kind) =>
-        Array.from({ length: config.propose.batch }, (_, index) => {
+        Array.from({ length: scaled(config.propose.batch, kind) }, (_, index) => {
           const random = new Random(seedOf(config.seed, iteration, 'propose', kind, index, 'references'));
           const given = taskKinds[kind].proposesProgram
             ? undefined
@@ -336,7 +338,7 @@ async function main(): Promise<number> {
       const drawn = drawSolverTasks(
         buffer,
         kind,
-        config.solve.batch,
+        scaled(config.solve.batch, kind),
         config.solve.mixing,
         iteration,
         new Random(seedOf(config.seed, iteration, 'solve', kind, 'tasks')),
