@@ -12,12 +12,12 @@ import { parseArgs } from 'node:util';
 import { drawProgramTask, drawReferences, drawSolverTasks } from '../../src/buffer/sampling.js';
 import {
   acceptTask,
-  contentKey,
   emptyBuffer,
   recordVerdict,
   repeatReason,
   type BufferedTask,
 } from '../../src/buffer/task-buffer.js';
+import { warmUpBatches, warmUpConfig } from '../../src/activities/warm-up.js';
 import { bufferPolicy } from '../../src/activities/buffer-view.js';
 import { resolveRunConfig } from '../../src/config/presets.js';
 import { tinyPolicy } from '../../src/config/policy.js';
@@ -32,16 +32,11 @@ import { isHeldOutText } from '../../src/policy/tiny/generator.js';
 import { parseList, parseProgram, renderList, trace } from '../../src/policy/tiny/operations.js';
 import { tinySpec } from '../../src/policy/tiny/spec.js';
 import { uniformTasks } from '../../src/policy/tiny/uniform-tasks.js';
-import { warmUpRows } from '../../src/policy/tiny/warm-up.js';
 import { Random } from '../../src/random.js';
 import { iterationRewards, type IterationFacts } from '../../src/reward/iteration-rewards.js';
 import { taskKinds } from '../../src/tasks/index.js';
 import { TASK_KINDS, type Task, type TaskKind } from '../../src/tasks/types.js';
 import { runBench } from '../run-bench.js';
-
-const WEIGHTS = (process.env['KW'] ?? '1,1,1').split(',').map(Number);
-const scaled = (batch: number, kind: TaskKind): number => Math.round(batch * (WEIGHTS[TASK_KINDS.indexOf(kind)] ?? 1));
-const BEFORE = 'def f(x):\n    return x';
 
 function evaluate(code: string, input: string): string | undefined {
   const operations = parseProgram(code);
@@ -107,37 +102,17 @@ async function main(): Promise<number> {
     seedOf(config.seed, 'weights'),
     `${warmFolder}-fresh`,
   );
-  const { optimiser, rowsPerStep, steps } = policy.warmUp;
+  const { steps } = policy.warmUp;
   const note = path.join(warmFolder, '..', `${path.basename(warmFolder)}.json`);
   const { readFile, writeFile } = await import('node:fs/promises');
   const known = await readFile(note, 'utf8').catch(() => null);
   if (known !== null) checkpoint = JSON.parse(known) as CheckpointRef;
   else if (steps > 0) {
-    const batches = function* (): Generator<LearnRow[]> {
-      const mix = { ...policy.warmUp, maxReferences: config.propose.references };
-      for (let step = 0; step < steps; step++)
-        yield warmUpRows(seedOf(config.seed, 'warm-up', step), rowsPerStep, mix);
-    };
     checkpoint = (
-      await engine.imitate(
-        checkpoint,
-        batches(),
-        {
-          ...optimiser,
-          clipLow: 0,
-          clipHigh: 0,
-          entropyCoefficient: 0,
-          minibatches: 1,
-          microbatchRows: rowsPerStep,
-          aggregation: 'token',
-          shuffleSeed: 0,
-        },
-        warmFolder,
-        {
-          onProgress: (step, loss) =>
-            step % 100 === 0 && console.log(`${seconds()} warm-up ${step} loss ${loss.toFixed(3)}`),
-        },
-      )
+      await engine.imitate(checkpoint, warmUpBatches(config), warmUpConfig(config), warmFolder, {
+        onProgress: (step, loss) =>
+          step % 100 === 0 && console.log(`${seconds()} warm-up ${step} loss ${loss.toFixed(3)}`),
+      })
     ).checkpoint;
     await writeFile(note, JSON.stringify(checkpoint));
   }
@@ -211,13 +186,12 @@ async function main(): Promise<number> {
         inputs: kind === 'induction' ? ['[1, 2, 3]', '[4, 5, 6]', '[7, 8, 9]', '[1, 3, 5]'] : ['[1, 2, 3]'],
         outputs: kind === 'induction' ? ['[3, 2, 1]', '[6, 5, 4]', '[9, 8, 7]', '[5, 3, 1]'] : ['[3, 2, 1]'],
         message: null,
+        originalCode: 'def f(x):\n    x = x[::-1]\n    return x',
         iteration: 0,
       },
       policyOfBuffer,
     );
   });
-  void BEFORE;
-  void contentKey;
   let samplesMade = 0;
   for (let iteration = 1; iteration <= Number(values.iterations) + Number(values.rounds); iteration++) {
     // propose
@@ -227,6 +201,7 @@ async function main(): Promise<number> {
       rejected: [] as unknown[],
       solutions: [] as unknown[],
       verdicts: [] as unknown[],
+      intrinsics: [] as unknown[],
     };
     const fresh: BufferedTask[] = [];
     const lengths = new Map<string, number>();
@@ -235,21 +210,22 @@ async function main(): Promise<number> {
       for (const task of uniformTasks(
         config.seed,
         iteration,
-        Math.max(...TASK_KINDS.map((kind) => scaled(config.solve.batch, kind))),
+        config.solve.batch,
         config.propose.uniformLengths,
       ))
-        if (task.index < scaled(config.solve.batch, task.kind)) fresh.push({
+        fresh.push({
           taskId: `u${iteration}/${task.kind}/${task.index}`,
           kind: task.kind,
           code: task.code,
           inputs: task.inputs,
           outputs: task.inputs.map((input) => evaluate(task.code, input) ?? ''),
           message: null,
+          originalCode: task.code,
           iteration,
         });
     } else {
       const plan = TASK_KINDS.flatMap((kind) =>
-        Array.from({ length: scaled(config.propose.batch, kind) }, (_, index) => {
+        Array.from({ length: config.propose.batch }, (_, index) => {
           const random = new Random(seedOf(config.seed, iteration, 'propose', kind, index, 'references'));
           const given = taskKinds[kind].proposesProgram
             ? undefined
@@ -310,6 +286,7 @@ async function main(): Promise<number> {
           inputs: parsed.inputs,
           outputs: parsed.inputs.map((input) => evaluate(parsed.code, input) ?? ''),
           message: null,
+          originalCode: parsed.code,
           iteration,
         };
         const repeat = repeatReason(
@@ -338,7 +315,7 @@ async function main(): Promise<number> {
       const drawn = drawSolverTasks(
         buffer,
         kind,
-        scaled(config.solve.batch, kind),
+        config.solve.batch,
         config.solve.mixing,
         iteration,
         new Random(seedOf(config.seed, iteration, 'solve', kind, 'tasks')),
@@ -414,7 +391,9 @@ async function main(): Promise<number> {
       checkpoint,
       rows,
       learnConfig(config, iteration),
-      path.join(folder, String(iteration)), config.learner.klCoefficient === 0 ? {} : { reference: start });
+      path.join(folder, String(iteration)),
+      config.learner.klCoefficient === 0 ? {} : { reference: start },
+    );
     await rm(path.join(folder, String(iteration - 2)), { recursive: true, force: true });
     checkpoint = learned.checkpoint;
     const groupsText = Object.entries(learned.statistics.groups)

@@ -38,6 +38,8 @@ const tiny = z.strictObject({
     /** Weights of deduction, abduction, induction. */
     kinds: z.array(z.number().min(0)).length(3).default([1, 1, 1]),
     optimiser: optimiserSchema,
+    /** `linear`: the learning rate falls to 0 over the warm-up's steps, which evens out where it ends. */
+    decay: z.enum(['none', 'linear']).default('none'),
   }),
 });
 

@@ -42,7 +42,13 @@ export function warmUpRows(seed: number, rows: number, mix: WarmUpMix): LearnRow
     const kind = KINDS[random.weighted(kinds)] ?? 'deduction';
     const propose = random.uniform() < mix.proposeShare;
     const row = propose
-      ? proposeRow(random, kind, drawProgram(random, 1 + random.weighted(proposeLengths)), mix, proposeLengths)
+      ? proposeRow(
+          random,
+          kind,
+          drawProgram(random, 1 + random.weighted(proposeLengths)),
+          mix,
+          proposeLengths,
+        )
       : solveRow(random, kind, drawProgram(random, 1 + random.weighted(solveLengths)), mix);
     const group = `${propose ? 'propose' : 'solve'}.${kind}`;
     return { id: `${seed}.${index}`, group, grammar: group, logProbs: [], advantage: 0, ...row };
@@ -73,12 +79,7 @@ function proposeRow(
   }
   const references = Array.from({ length: random.below(mix.maxReferences + 1) }, () => {
     const other = drawProgram(random, 1 + random.weighted(lengths));
-    return [
-      v.REFERENCE,
-      ...other.map(v.operationToken),
-      v.SEMICOLON,
-      ...digits(drawInputFor(random, other)),
-    ];
+    return [v.REFERENCE, ...other.map(v.operationToken), v.SEMICOLON, ...digits(drawInputFor(random, other))];
   });
   return {
     prompt: [v.token(`propose.${kind}`), ...references.flat()],
@@ -125,11 +126,7 @@ function solveRow(random: Random, kind: Kind, operations: readonly number[], mix
           v.ARROW,
           ...digits(trace(operations, second).at(-1)),
         ],
-        completion: [
-          ...thought(() => stepsOf(operations, states)),
-          ...program,
-          v.END,
-        ],
+        completion: [...thought(() => stepsOf(operations, states)), ...program, v.END],
       };
     }
   }
