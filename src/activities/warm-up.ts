@@ -4,7 +4,7 @@ import { seedOf } from '../coordinates.js';
 import { tinyPolicy } from '../config/policy.js';
 import type { RunConfig } from '../config/run.js';
 import { checkpointFolder } from '../learner/checkpoint-folder.js';
-import type { LearnConfig, LearnRow } from '../policy/port.js';
+import type { ImitationConfig, LearnRow } from '../policy/port.js';
 import { tinyFeatures } from '../policy/tiny/features.js';
 import { tinySpec } from '../policy/tiny/spec.js';
 import { warmUpRows } from '../policy/tiny/warm-up.js';
@@ -30,7 +30,7 @@ export function makeWarmUp(dependencies: LearnerDependencies): LearnerSteps['war
           : (
               await engine.imitate(
                 fresh,
-                batches(config),
+                warmUpBatches(config),
                 warmUpConfig(config),
                 checkpointFolder(checkpoints, run.runId, 0),
                 { signal, onProgress: (step, loss) => report({ step, of: warmUp.steps, loss }) },
@@ -45,7 +45,8 @@ export function makeWarmUp(dependencies: LearnerDependencies): LearnerSteps['war
     });
 }
 
-function* batches(config: RunConfig): Generator<LearnRow[]> {
+/** Exported for bench search. */
+export function* warmUpBatches(config: RunConfig): Generator<LearnRow[]> {
   const { warmUp } = tinyPolicy(config.policy);
   const mix = { ...warmUp, maxReferences: config.propose.references };
   const features = tinyFeatures(config.propose);
@@ -53,10 +54,12 @@ function* batches(config: RunConfig): Generator<LearnRow[]> {
     yield warmUpRows(seedOf(config.seed, 'warm-up', step), warmUp.rowsPerStep, mix, features);
 }
 
-function warmUpConfig(config: RunConfig): LearnConfig {
-  const { optimiser, rowsPerStep } = tinyPolicy(config.policy).warmUp;
+/** Exported for bench search, which warms up outside of a run. */
+export function warmUpConfig(config: RunConfig): ImitationConfig {
+  const { optimiser, rowsPerStep, steps, decay } = tinyPolicy(config.policy).warmUp;
   return {
     ...optimiser,
+    ...(decay === 'linear' ? { linearDecaySteps: steps } : {}),
     // A likelihood loss has no ratio to clip and needs no bonus.
     clipLow: 0,
     clipHigh: 0,

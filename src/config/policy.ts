@@ -18,6 +18,8 @@ const tinyModel = z.strictObject({
   hidden: count.max(65536),
   /** Longest prompt + completion, in tokens. */
   context: count.max(131072),
+  /** Base of the rotary positions' wavelengths; 10,000 where absent. Short contexts learn faster with a smaller one. */
+  rotaryBase: z.number().gt(1).max(1e9).optional(),
 });
 
 /** From scratch over a small vocabulary, grammar-constrained. */
@@ -31,7 +33,13 @@ const tiny = z.strictObject({
     proposeShare: share,
     proposeLengths: z.array(z.number().min(0)).length(3),
     solveLengths: z.array(z.number().min(0)).length(3),
+    /** Shares of deduction, abduction and induction solutions with a thought before the answer. */
+    thinkShares: z.array(share).length(3).default([1, 1, 1]),
+    /** Weights of deduction, abduction, induction. */
+    kinds: z.array(z.number().min(0)).length(3).default([1, 1, 1]),
     optimiser: optimiserSchema,
+    /** `linear`: the learning rate falls to 0 over the warm-up's steps, which evens out where it ends. */
+    decay: z.enum(['none', 'linear']).default('none'),
   }),
 });
 

@@ -29,6 +29,8 @@ export interface ModelSpec {
   readonly hidden: number;
   /** Longest prompt + completion, in tokens. */
   readonly context: number;
+  /** Base of the rotary positions' wavelengths; absent: 10,000 (Su et al. 2021). */
+  readonly rotaryBase?: number;
   readonly padToken: number;
   readonly endToken: number;
   /** Absent for policies over free text. */
@@ -104,6 +106,12 @@ export interface LearnConfig {
   readonly shuffleSeed: number;
 }
 
+/** A warm-up's configuration. */
+export interface ImitationConfig extends LearnConfig {
+  /** The learning rate falls linearly, to 0 after this many steps; absent: it stays as it is. */
+  readonly linearDecaySteps?: number;
+}
+
 export interface LearnStatistics {
   readonly loss: number;
   readonly gradNorm: number;
@@ -164,7 +172,7 @@ export interface PolicyEngine {
   imitate(
     parent: CheckpointRef,
     batches: AsyncIterable<readonly LearnRow[]> | Iterable<readonly LearnRow[]>,
-    config: LearnConfig,
+    config: ImitationConfig,
     folder: string,
     options?: { readonly signal?: AbortSignal; readonly onProgress?: (step: number, loss: number) => void },
   ): Promise<{ readonly checkpoint: CheckpointRef; readonly steps: number; readonly loss: number }>;

@@ -25,7 +25,14 @@ import { Random } from '../../src/random.js';
 import { referenceSteps, type Matrix, type Weights } from '../unit/policy/reference-model.js';
 
 const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 80 });
-const mix = { proposeShare: 0.4, proposeLengths: [1, 1, 1], solveLengths: [1, 1, 1], maxReferences: 2 };
+const mix = {
+  proposeShare: 0.4,
+  proposeLengths: [1, 1, 1],
+  solveLengths: [1, 1, 1],
+  thinkShares: [0.7, 0.7, 0.7],
+  kinds: [1, 1, 1],
+  maxReferences: 2,
+};
 const config: LearnConfig = {
   learningRate: 3e-3,
   betas: [0.9, 0.999],

@@ -21,7 +21,14 @@ import { tinySpec } from '../../src/policy/tiny/spec.js';
 import { warmUpRows } from '../../src/policy/tiny/warm-up.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const mix = { proposeShare: 0.4, proposeLengths: [1, 1, 1], solveLengths: [1, 1, 1], maxReferences: 2 };
+const mix = {
+  proposeShare: 0.4,
+  proposeLengths: [1, 1, 1],
+  solveLengths: [1, 1, 1],
+  thinkShares: [0.7, 0.7, 0.7],
+  kinds: [1, 1, 1],
+  maxReferences: 2,
+};
 const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 80 });
 const config: LearnConfig = {
   learningRate: 3e-3,

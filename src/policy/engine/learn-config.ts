@@ -1,8 +1,8 @@
 /** What a learner configuration may hold. */
-import type { LearnConfig } from '../port.js';
+import type { ImitationConfig } from '../port.js';
 
 /** @throws RangeError naming the parameter, its value and what is accepted. */
-export function checkLearnConfig(config: LearnConfig): void {
+export function checkLearnConfig(config: ImitationConfig): void {
   const check = (name: string, value: number, ok: boolean, accepted: string): void => {
     if (!ok) throw new RangeError(`${name} is ${value}; accepted are ${accepted}`);
   };
@@ -39,6 +39,7 @@ export function checkLearnConfig(config: LearnConfig): void {
       Number.isFinite(config.klCoefficient) && config.klCoefficient > 0,
       'numbers above 0',
     );
+  if (config.linearDecaySteps !== undefined) count('linearDecaySteps', config.linearDecaySteps);
   count('minibatches', config.minibatches);
   count('microbatchRows', config.microbatchRows);
   check('shuffleSeed', config.shuffleSeed, Number.isSafeInteger(config.shuffleSeed), 'safe integers');

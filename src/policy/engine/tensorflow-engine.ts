@@ -8,6 +8,7 @@ import { Random } from '../../random.js';
 import type {
   BackendInfo,
   CheckpointRef,
+  ImitationConfig,
   LearnConfig,
   LearnRow,
   LearnStatistics,
@@ -185,7 +186,7 @@ export class TensorflowEngine implements PolicyEngine {
   async imitate(
     parent: CheckpointRef,
     batches: AsyncIterable<readonly LearnRow[]> | Iterable<readonly LearnRow[]>,
-    config: LearnConfig,
+    config: ImitationConfig,
     folder: string,
     options: { signal?: AbortSignal; onProgress?: (step: number, loss: number) => void } = {},
   ): Promise<{ checkpoint: CheckpointRef; steps: number; loss: number }> {
@@ -203,7 +204,15 @@ export class TensorflowEngine implements PolicyEngine {
           const totals = newTotals();
           const next = await this.#learners
             .of(spec)
-            .step(model, minibatch, config, 'likelihood', steps + taken + 1, totals, options.signal);
+            .step(
+              model,
+              minibatch,
+              atStep(config, taken),
+              'likelihood',
+              steps + taken + 1,
+              totals,
+              options.signal,
+            );
           if (model !== tensors) deleteModel(this.#native, model);
           model = next;
           taken += 1;
@@ -275,6 +284,12 @@ function cut<T>(items: readonly T[], parts: number): (readonly T[])[] {
   return Array.from({ length: count }, (_, i) =>
     items.slice(Math.floor((i * items.length) / count), Math.floor(((i + 1) * items.length) / count)),
   );
+}
+
+/** The configuration of the step after `taken` ones. */
+function atStep({ linearDecaySteps, ...config }: ImitationConfig, taken: number): LearnConfig {
+  if (linearDecaySteps === undefined) return config;
+  return { ...config, learningRate: config.learningRate * Math.max(0, 1 - taken / linearDecaySteps) };
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

@@ -21,14 +21,15 @@ export function parameter(parameters: Parameters, name: string): Tensor {
   return tensor;
 }
 
-/** cos and sin of position * 10000^(-2i/headWidth), each pair's angle twice: [positions, headWidth]. */
+/** cos and sin of position * rotaryBase^(-2i/headWidth), each pair's angle twice: [positions, headWidth]. */
 export function rotaryTables(spec: ModelSpec, positions: number): { cos: Float32Array; sin: Float32Array } {
   const w = spec.width / spec.heads;
+  const base = spec.rotaryBase ?? 10_000;
   const cos = new Float32Array(positions * w);
   const sin = new Float32Array(positions * w);
   for (let p = 0; p < positions; p++)
     for (let i = 0; i < w; i++) {
-      const angle = p * 10_000 ** ((-2 * (i % (w / 2))) / w);
+      const angle = p * base ** ((-2 * (i % (w / 2))) / w);
       cos[p * w + i] = Math.cos(angle);
       sin[p * w + i] = Math.sin(angle);
     }

@@ -4,11 +4,11 @@
  *   propose.deduction [# program ; input]*          -> program ; input
  *   propose.induction program                        -> input | input | input | input
  *   propose.error     [# program ; input]*           -> program ; input
- *   solve.deduction   program ; input                -> <think> intermediate lists </think> output
- *   solve.abduction   program -> output              -> <think> intermediate lists, last first </think> input
- *   solve.induction   input -> output | input -> output -> <think> (operation list)+ </think> program
+ *   solve.deduction   program ; input                -> [<think> (operation list)+ </think>] output
+ *   solve.abduction   program -> output              -> [<think> (operation list)+, last first </think>] input
+ *   solve.induction   input -> output | input -> output -> [<think> (operation list)+ </think>] program
  *
- *   solve.error       program ; input                -> <think> lists up to the exception </think> its class
+ *   solve.error       program ; input                -> [<think> (operation list)+, the last without a list if it raises </think>] its class
  *
  * Where a function is given to a proposer, `g` and its operations come first in the prompt. A solver is shown composite
  * programs expanded: each call replaced by the function's operations.
@@ -44,8 +44,9 @@ const WIDEST_GRAMMAR = tinyGrammar({ error: true, composite: true });
 
 /** Longest completions: a solved induction task of three operations; a proposal of four inputs. */
 const MAX_SOLUTION_TOKENS = 36;
-/** A thought of one list more, which an expanded program of four operations asks for, and its answer. */
-const MAX_EXPANDED_SOLUTION_TOKENS = 1 + MAX_OPERATIONS * (MAX_LIST_LENGTH + 1) + MAX_LIST_LENGTH + 1;
+/** A thought of one step more, which an expanded program of four operations asks for, and its answer. */
+const MAX_EXPANDED_SOLUTION_TOKENS =
+  1 + MAX_EXPANDED_OPERATIONS * (MAX_LIST_LENGTH + 1) + 1 + MAX_LIST_LENGTH + 1;
 const MAX_PROPOSAL_TOKENS = 24;
 
 export const tinyCodec: PolicyCodec = {
@@ -62,7 +63,7 @@ export const tinyCodec: PolicyCodec = {
     );
   },
 
-  templateVersion: 'tiny.v1',
+  templateVersion: 'tiny.v2',
 
   proposePrompt(kind, references, program, functions = []): Prompt {
     const grammar = `propose.${kind}`;
@@ -118,7 +119,7 @@ export const tinyCodec: PolicyCodec = {
     if (malformed(`solve.${kind}`, completion) !== undefined)
       return { formatOk: false, thought: null, answer: null };
     const at = completion.tokens.indexOf(v.END_THINK);
-    const thought = v.tokensToText(completion.tokens.slice(1, at));
+    const thought = at < 0 ? null : v.tokensToText(completion.tokens.slice(1, at));
     const body = completion.tokens.slice(at + 1, -1);
     return { formatOk: true, thought, answer: answerOf(kind, body) };
   },

@@ -1,19 +1,20 @@
 /**
  * What each role may write, as one automaton over tokens (GrammarTable, policy/port.ts).
  *
- *   program   = operation{1,3}          input = digit{3,5}          list = digit{0,8}
+ *   program   = operation{1,3}          input = digit{3,4}          list = digit{0,7}
  *   propose.deduction, propose.abduction = program ";" input END
  *   propose.induction = input ("|" input){INPUTS - 1} END
- *   solve.deduction, solve.abduction     = THINK [list ("|" list)?] ENDTHINK list END
- *   solve.induction   = THINK (operation list){1,3} ENDTHINK program END
+ *   steps     = (operation list){1,3}
+ *   solve.deduction, solve.abduction     = [THINK steps ENDTHINK] list END
+ *   solve.induction   = [THINK steps ENDTHINK] program END
  *
  * With error prediction:
  *
  *   propose.error   = (operation | partial){1,3} ";" input END
- *   solve.error     = THINK [list ("|" list)?] ENDTHINK name END
+ *   solve.error     = [THINK ((operation | partial) list){1,3} ENDTHINK] name END
  *
  * With composite programs a proposed program may call "g" in place of an operation, and a solver's thought may hold one
- * list more. Whether g is given, and called where it is, is no matter of form: validation looks at it.
+ * step more. Whether g is given, and called where it is, is no matter of form: validation looks at it.
  *
  * The grammar fixes form only: every answer it admits is well-formed, none of it is made right.
  */
@@ -103,39 +104,42 @@ function build(features: TinyFeatures): GrammarTable {
     }
     return start;
   };
-  /** From a state in which the thought begins; returns the states in which it may end. */
-  const thought = (thinking: number): number[] => {
-    let last = a.run(thinking, DIGITS, 0, MAX_LIST_LENGTH);
-    const ends = [...last];
-    for (let n = 1; n < MAX_OPERATIONS - 1 + calls.length; n++) {
-      last = a.run(a.join(last, v.BAR), DIGITS, 0, MAX_LIST_LENGTH);
-      ends.push(...last);
+  /**
+   * From `opening` on, (operation list)+, as many as a solver's program can have; returns the states in which it may end.
+   * An operation that raises leaves no list.
+   */
+  const steps = (opening: number, operations: readonly number[], count: number): number[] => {
+    const ends: number[] = [];
+    let at: readonly number[] = [opening];
+    for (let n = 0; n < count; n++) {
+      const operation = a.state();
+      for (const from of at) a.edge(from, operations, operation);
+      at = a.run(operation, DIGITS, 0, MAX_LIST_LENGTH);
+      ends.push(...at);
     }
     return ends;
   };
   const solveList = (): number => {
     const start = a.state();
-    const ends = thought(a.join([start], v.THINK));
+    // With a thought before it or without: what follows is the same.
+    const ends = steps(a.join([start], v.THINK), OPERATION_TOKENS, MAX_OPERATIONS + calls.length);
     finish(a.run(a.join(ends, v.END_THINK), DIGITS, 0, MAX_LIST_LENGTH));
+    finish(a.run(start, DIGITS, 0, MAX_LIST_LENGTH));
     return start;
   };
   const solveError = (): number => {
     const start = a.state();
-    const ends = thought(a.join([start], v.THINK));
+    const operations = [...OPERATION_TOKENS, ...PARTIAL_TOKENS];
+    const ends = steps(a.join([start], v.THINK), operations, MAX_OPERATIONS + calls.length);
     finish(a.run(a.join(ends, v.END_THINK), ERROR_TOKENS, 1, 1));
+    finish(a.run(start, ERROR_TOKENS, 1, 1));
     return start;
   };
   const solveProgram = (): number => {
     const start = a.state();
-    let openings = [a.join([start], v.THINK)];
-    const ends: number[] = [];
-    for (let n = 0; n < MAX_OPERATIONS; n++) {
-      const operation = a.state();
-      for (const opening of openings) a.edge(opening, OPERATION_TOKENS, operation);
-      openings = a.run(operation, DIGITS, 0, MAX_LIST_LENGTH);
-      ends.push(...openings);
-    }
+    const ends = steps(a.join([start], v.THINK), OPERATION_TOKENS, MAX_OPERATIONS);
     finish(a.run(a.join(ends, v.END_THINK), OPERATION_TOKENS, 1, MAX_OPERATIONS));
+    finish(a.run(start, OPERATION_TOKENS, 1, MAX_OPERATIONS));
     return start;
   };
   const start = {

@@ -1,5 +1,5 @@
 /**
- * The tiny domain's ten list operations: a line of Python each, and the same function here.
+ * The tiny domain's twelve list operations: a line of Python each, and the same function here.
  *
  * The Python line is what the sandbox runs and what a person reads. The function serves the warm-up generator, which
  * needs intermediate values by the million; a property test holds it to CPython through the sandbox.
@@ -14,24 +14,22 @@ export interface Operation {
 export const OPERATIONS: readonly Operation[] = [
   { name: 'reverse', python: 'x = x[::-1]', apply: (x) => [...x].reverse() },
   { name: 'sort', python: 'x = sorted(x)', apply: (x) => [...x].sort((a, b) => a - b) },
-  {
-    name: 'sort-down',
-    python: 'x = sorted(x, reverse=True)',
-    apply: (x) => [...x].sort((a, b) => b - a),
-  },
   { name: 'tail', python: 'x = x[1:]', apply: (x) => x.slice(1) },
   { name: 'init', python: 'x = x[:-1]', apply: (x) => x.slice(0, -1) },
   { name: 'every-second', python: 'x = x[::2]', apply: (x) => x.filter((_, i) => i % 2 === 0) },
   { name: 'rotate', python: 'x = x[1:] + x[:1]', apply: (x) => [...x.slice(1), ...x.slice(0, 1)] },
+  { name: 'rotate-back', python: 'x = x[-1:] + x[:-1]', apply: (x) => [...x.slice(-1), ...x.slice(0, -1)] },
   { name: 'append-first', python: 'x = x + x[:1]', apply: (x) => [...x, ...x.slice(0, 1)] },
-  { name: 'prepend-max', python: 'x = [max(x)] + x', apply: (x) => [Math.max(...x), ...x] },
+  { name: 'prepend-last', python: 'x = x[-1:] + x', apply: (x) => [...x.slice(-1), ...x] },
   { name: 'increment', python: 'x = [(d + 1) % 10 for d in x]', apply: (x) => x.map((d) => (d + 1) % 10) },
+  { name: 'mirror', python: 'x = [9 - d for d in x]', apply: (x) => x.map((d) => 9 - d) },
+  { name: 'double', python: 'x = [d * 2 % 10 for d in x]', apply: (x) => x.map((d) => (d * 2) % 10) },
 ];
 
-/** Programs are compositions of 1 to 3 operations; inputs are lists of 3 to 5 digits. */
+/** Programs are compositions of 1 to 3 operations; inputs are lists of 3 or 4 digits. */
 export const MAX_OPERATIONS = 3;
 export const MIN_INPUT_LENGTH = 3;
-export const MAX_INPUT_LENGTH = 5;
+export const MAX_INPUT_LENGTH = 4;
 /** Longest list that can arise: each operation adds at most one element. */
 export const MAX_LIST_LENGTH = MAX_INPUT_LENGTH + MAX_OPERATIONS;
 

@@ -1,5 +1,5 @@
 /**
- * Operations that raise on some lists: what error prediction adds to the tiny domain (operations.ts has the ten total
+ * Operations that raise on some lists: what error prediction adds to the tiny domain (operations.ts has the twelve total
  * ones). A property test holds each of them to CPython through the sandbox.
  */
 import type { Operation } from './operations.js';

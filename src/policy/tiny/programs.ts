@@ -1,8 +1,8 @@
 /**
- * Programs of the extended tiny domain: the ten operations, those that may raise (partial-operations.ts), and the call of
+ * Programs of the extended tiny domain: the twelve operations, those that may raise (partial-operations.ts), and the call of
  * a given function, `x = g_0(x)`, whose definition stands before the program.
  *
- * An operation is an index: 0 to 9 total, then the partial ones, then GIVEN. A composite program is worth its expansion,
+ * An operation is an index: 0 to 11 total, then the partial ones, then GIVEN. A composite program is worth its expansion,
  * in which each call is replaced by the operations of the definition; that is what a solver is shown.
  */
 import { NO_ERROR } from '../../tasks/error-prediction.js';
@@ -17,16 +17,8 @@ const GIVEN_LINE = 'x = g_0(x)';
 /** Operations of the longest expansion. */
 export const MAX_EXPANDED_OPERATIONS = MAX_OPERATIONS + 1;
 
-/** What `max` raises on an empty list, which only programs longer than the plain domain's can reach. */
-const EMPTY_MAXIMUM = 'ValueError';
-const PREPEND_MAXIMUM = OPERATIONS.findIndex(({ name }) => name === 'prepend-max');
-
 /** Answers of error prediction, as symbols have them. */
-export const ERROR_NAMES: readonly string[] = [
-  NO_ERROR,
-  ...PARTIAL_OPERATIONS.map(({ error }) => error),
-  EMPTY_MAXIMUM,
-];
+export const ERROR_NAMES: readonly string[] = [NO_ERROR, ...PARTIAL_OPERATIONS.map(({ error }) => error)];
 
 const lineOf = (operation: number): string =>
   operation === GIVEN ? GIVEN_LINE : (STEPS[operation]?.python ?? '');
@@ -90,7 +82,6 @@ export function runOperations(operations: readonly number[], input: readonly num
       throw new RangeError(`operations holds ${index}; accepted are indices 0 to ${STEPS.length - 1}`);
     const partial = PARTIAL_OPERATIONS[index - OPERATIONS.length];
     if (partial?.raises(x) === true) return { states, error: partial.error };
-    if (index === PREPEND_MAXIMUM && x.length === 0) return { states, error: EMPTY_MAXIMUM };
     x = step.apply(x);
     states.push(x);
   }

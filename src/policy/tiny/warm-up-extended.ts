@@ -85,8 +85,6 @@ function drawComposite(random: Random, kind: TaskKind): Drawn {
 
 const tokensOf = (operations: readonly number[]): number[] => operations.map(v.operationToken);
 const digits = (x: readonly number[]): number[] => x.map(v.digitToken);
-const joined = (lists: readonly (readonly number[])[]): number[] =>
-  lists.flatMap((list, i) => (i === 0 ? digits(list) : [v.BAR, ...digits(list)]));
 
 function proposeRow(
   random: Random,
@@ -111,21 +109,32 @@ function solveRow(kind: TaskKind, { expanded, input }: Drawn): TokenPair {
   const { states, error } = runOperations(expanded, input);
   const output = digits(states.at(-1) ?? []);
   const program = tokensOf(expanded);
+  // Backwards, each operation undone, the list before it.
   if (kind === 'abduction')
     return {
       prompt: [v.token('solve.abduction'), ...program, v.ARROW, ...output],
-      completion: [v.THINK, ...joined(states.slice(0, -1).reverse()), v.END_THINK, ...digits(input), v.END],
+      completion: [
+        v.THINK,
+        ...stepsOf([...expanded].reverse(), [input, ...states.slice(0, -1)].reverse()),
+        v.END_THINK,
+        ...digits(input),
+        v.END,
+      ],
     };
-  // Of a program that returns the last list is no step on the way; of one that raises it is what raised.
-  const thought = error === NO_ERROR ? states.slice(0, -1) : states;
+  // Up to the operation that raises, which leaves no list.
+  const done = error === NO_ERROR ? expanded : expanded.slice(0, states.length + 1);
   return {
     prompt: [v.token(`solve.${kind}`), ...program, v.SEMICOLON, ...digits(input)],
     completion: [
       v.THINK,
-      ...joined(thought),
+      ...stepsOf(done, states),
       v.END_THINK,
       ...(kind === 'error' ? [v.errorToken(error)] : output),
       v.END,
     ],
   };
+}
+
+function stepsOf(operations: readonly number[], lists: readonly (readonly number[])[]): number[] {
+  return operations.flatMap((operation, i) => [v.operationToken(operation), ...digits(lists[i] ?? [])]);
 }

@@ -2,8 +2,8 @@
  * Rows for the warm-up: the tiny policy's stand-in for a pretrained base model.
  *
  * Next-token prediction on programs and inputs drawn uniformly from the grammar and executed by the domain's own
- * operations; no data from outside. Proposals have every length; solutions are short ones mostly, so that self-play has
- * something left to teach. Held-out pairs are never drawn.
+ * operations; no data from outside. Proposals have every length. Solutions come with a thought or without one: whether
+ * thinking pays is for self-play to find out. Held-out pairs are never drawn.
  *
  * Deviation from the paper: AZR starts from a pretrained model and has no warm-up.
  */
@@ -23,6 +23,10 @@ export interface WarmUpMix {
   readonly proposeLengths: readonly number[];
   /** Weights of program lengths 1, 2, 3 in solutions. */
   readonly solveLengths: readonly number[];
+  /** Shares of deduction, abduction and induction solutions with a thought. */
+  readonly thinkShares: readonly number[];
+  /** Weights of deduction, abduction, induction. */
+  readonly kinds: readonly number[];
   /** References in a proposer's prompt: 0 to this many. */
   readonly maxReferences: number;
 }
@@ -41,18 +45,19 @@ export function warmUpRows(
   const random = new Random(seed);
   const proposeLengths = cumulative(mix.proposeLengths);
   const solveLengths = cumulative(mix.solveLengths);
-  const plainRow = (random: Random, kind: PlainKind, propose: boolean): TokenPair =>
+  const kindWeights = cumulative(features.error ? [...mix.kinds, mean(mix.kinds)] : mix.kinds);
+  const plainRow = (kind: PlainKind, propose: boolean): TokenPair =>
     propose
       ? proposeRow(
           random,
           kind,
           drawProgram(random, 1 + random.weighted(proposeLengths)),
-          mix.maxReferences,
+          mix,
           proposeLengths,
         )
-      : solveRow(random, kind, drawProgram(random, 1 + random.weighted(solveLengths)));
+      : solveRow(random, kind, drawProgram(random, 1 + random.weighted(solveLengths)), mix);
   return Array.from({ length: rows }, (_, index) => {
-    const kind = kinds[index % kinds.length] ?? 'deduction';
+    const kind = kinds[random.weighted(kindWeights)] ?? 'deduction';
     const propose = random.uniform() < mix.proposeShare;
     const lengths = propose ? proposeLengths : solveLengths;
     const extended = extendedRow(random, features, {
@@ -61,63 +66,68 @@ export function warmUpRows(
       lengths,
       maxReferences: mix.maxReferences,
     });
-    const row = extended ?? plainRow(random, kind as PlainKind, propose);
+    const row = extended ?? plainRow(kind as PlainKind, propose);
     const group = `${propose ? 'propose' : 'solve'}.${kind}`;
     return { id: `${seed}.${index}`, group, grammar: group, logProbs: [], advantage: 0, ...row };
   });
 }
 
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
+const digits = (x: readonly number[] | undefined): number[] => (x ?? []).map(v.digitToken);
+
 function proposeRow(
   random: Random,
   kind: PlainKind,
   operations: readonly number[],
-  maxReferences: number,
+  mix: WarmUpMix,
   lengths: readonly number[],
 ): TokenPair {
   const program = operations.map(v.operationToken);
   if (kind === 'induction') {
-    const inputs = Array.from({ length: INDUCTION_INPUTS }, () =>
-      drawInputFor(random, operations).map(v.digitToken),
-    );
+    const inputs = Array.from({ length: INDUCTION_INPUTS }, () => digits(drawInputFor(random, operations)));
     return {
       prompt: [v.token('propose.induction'), ...program],
-      completion: [...inputs.flatMap((input, i) => (i === 0 ? input : [v.BAR, ...input])), v.END],
+      completion: [...joined(inputs, v.BAR), v.END],
     };
   }
-  const references = Array.from({ length: random.below(maxReferences + 1) }, () => {
+  const references = Array.from({ length: random.below(mix.maxReferences + 1) }, () => {
     const other = drawProgram(random, 1 + random.weighted(lengths));
-    return [
-      v.REFERENCE,
-      ...other.map(v.operationToken),
-      v.SEMICOLON,
-      ...drawInputFor(random, other).map(v.digitToken),
-    ];
+    return [v.REFERENCE, ...other.map(v.operationToken), v.SEMICOLON, ...digits(drawInputFor(random, other))];
   });
   return {
     prompt: [v.token(`propose.${kind}`), ...references.flat()],
-    completion: [...program, v.SEMICOLON, ...drawInputFor(random, operations).map(v.digitToken), v.END],
+    completion: [...program, v.SEMICOLON, ...digits(drawInputFor(random, operations)), v.END],
   };
 }
 
-function solveRow(random: Random, kind: PlainKind, operations: readonly number[]): TokenPair {
+function solveRow(random: Random, kind: PlainKind, operations: readonly number[], mix: WarmUpMix): TokenPair {
   const program = operations.map(v.operationToken);
   const input = drawInputFor(random, operations);
   const states = trace(operations, input);
-  const digits = (x: readonly number[] | undefined): number[] => (x ?? []).map(v.digitToken);
   const output = digits(states.at(-1));
-  const joined = (lists: readonly (readonly number[])[]): number[] =>
-    lists.flatMap((list, i) => (i === 0 ? digits(list) : [v.BAR, ...digits(list)]));
+  const thinks = random.uniform() < (mix.thinkShares[KINDS.indexOf(kind)] ?? 0);
+  const thought = (tokens: () => readonly number[]): readonly number[] =>
+    thinks ? [v.THINK, ...tokens(), v.END_THINK] : [];
   switch (kind) {
     case 'deduction':
       return {
         prompt: [v.token('solve.deduction'), ...program, v.SEMICOLON, ...digits(input)],
-        completion: [v.THINK, ...joined(states.slice(0, -1)), v.END_THINK, ...output, v.END],
+        completion: [...thought(() => stepsOf(operations, states)), ...output, v.END],
       };
-    case 'abduction':
+    case 'abduction': {
+      // Backwards: each operation undone, the list before it.
+      const before = [input, ...states.slice(0, -1)];
       return {
         prompt: [v.token('solve.abduction'), ...program, v.ARROW, ...output],
-        completion: [v.THINK, ...joined(states.slice(0, -1).reverse()), v.END_THINK, ...digits(input), v.END],
+        completion: [
+          ...thought(() => stepsOf([...operations].reverse(), before.reverse())),
+          ...digits(input),
+          v.END,
+        ],
       };
+    }
     case 'induction': {
       const second = drawInputFor(random, operations);
       return {
@@ -131,14 +141,16 @@ function solveRow(random: Random, kind: PlainKind, operations: readonly number[]
           v.ARROW,
           ...digits(trace(operations, second).at(-1)),
         ],
-        completion: [
-          v.THINK,
-          ...operations.flatMap((operation, i) => [v.operationToken(operation), ...digits(states[i])]),
-          v.END_THINK,
-          ...program,
-          v.END,
-        ],
+        completion: [...thought(() => stepsOf(operations, states)), ...program, v.END],
       };
     }
   }
+}
+
+function stepsOf(operations: readonly number[], lists: readonly (readonly number[])[]): number[] {
+  return operations.flatMap((operation, i) => [v.operationToken(operation), ...digits(lists[i])]);
+}
+
+function joined(parts: readonly (readonly number[])[], separator: number): number[] {
+  return parts.flatMap((part, i) => (i === 0 ? [...part] : [separator, ...part]));
 }

@@ -8,7 +8,14 @@ import { warmUpRows } from '../../../src/policy/tiny/warm-up.js';
 import type { LearnConfig, LearnRow } from '../../../src/policy/port.js';
 
 const spec = tinySpec({ layers: 1, width: 8, heads: 2, hidden: 16, context: 80 });
-const mix = { proposeShare: 0.5, proposeLengths: [1, 1, 1], solveLengths: [1, 1, 1], maxReferences: 2 };
+const mix = {
+  proposeShare: 0.5,
+  proposeLengths: [1, 1, 1],
+  solveLengths: [1, 1, 1],
+  thinkShares: [0.7, 0.7, 0.7],
+  kinds: [1, 1, 1],
+  maxReferences: 2,
+};
 
 describe('planMicrobatches', () => {
   it('takes every row once and at most maxRows at a time', () => {

@@ -20,8 +20,15 @@ import { taskKinds } from '../../../src/tasks/index.js';
 import type { Task } from '../../../src/tasks/types.js';
 
 const operations = fc.array(fc.nat(OPERATIONS.length - 1), { minLength: 1, maxLength: MAX_OPERATIONS });
-const input = fc.array(fc.nat(9), { minLength: 3, maxLength: 5 });
-const MIX = { proposeShare: 0.4, proposeLengths: [1, 1, 1], solveLengths: [1, 1, 1], maxReferences: 3 };
+const input = fc.array(fc.nat(9), { minLength: 3, maxLength: 4 });
+const MIX = {
+  proposeShare: 0.4,
+  proposeLengths: [1, 1, 1],
+  solveLengths: [1, 1, 1],
+  thinkShares: [0.5, 0.5, 0.5],
+  kinds: [1, 1, 1],
+  maxReferences: 3,
+};
 
 describe('the tiny domain', () => {
   it('reads back every program and list it writes', () => {
@@ -36,11 +43,11 @@ describe('the tiny domain', () => {
     expect(parseProgram('def f(x):\n    import os\n    return x')).toBeUndefined();
   });
 
-  it('never leaves lists of digits of at most eight', () => {
+  it('never leaves lists of digits of at most seven', () => {
     fc.assert(
       fc.property(operations, input, (ops, x) => {
         for (const state of trace(ops, x)) {
-          expect(state.length).toBeLessThanOrEqual(8);
+          expect(state.length).toBeLessThanOrEqual(7);
           expect(state.every((d) => Number.isInteger(d) && d >= 0 && d <= 9)).toBe(true);
         }
       }),

@@ -23,7 +23,14 @@ import { composedProgram } from '../../../src/tasks/composite.js';
 import { taskKinds } from '../../../src/tasks/index.js';
 import type { Task, TaskKind } from '../../../src/tasks/types.js';
 
-const MIX = { proposeShare: 0.4, proposeLengths: [1, 1, 1], solveLengths: [1, 1, 1], maxReferences: 2 };
+const MIX = {
+  proposeShare: 0.4,
+  proposeLengths: [1, 1, 1],
+  solveLengths: [1, 1, 1],
+  thinkShares: [0.5, 0.5, 0.5],
+  kinds: [1, 1, 1],
+  maxReferences: 2,
+};
 const MODEL = { layers: 1, width: 8, heads: 2, hidden: 8, context: 80 };
 const BOTH: TinyFeatures = { error: true, composite: true };
 const EXTENDED: readonly TinyFeatures[] = [BOTH, { ...BOTH, error: false }, { ...BOTH, composite: false }];
@@ -39,13 +46,13 @@ const taskOf = (kind: TaskKind, code: string, outputs = ['[1]']): Task => ({
 });
 
 describe('without error prediction and composite programs', () => {
-  it('vocabulary, grammar and warm-up are bit for bit what they were before there were any', () => {
+  it('vocabulary, grammar and warm-up are those of the plain domain, bit for bit', () => {
     const { vocabulary, grammar } = tinySpec(MODEL);
-    expect(vocabulary).toBe(34);
-    expect(grammar?.states).toBe(134);
-    expect(digest(grammar?.allowed ?? '')).toBe('992b16997b873198');
-    expect(digest(Buffer.from(grammar?.next.buffer ?? new ArrayBuffer(0)))).toBe('9047461db84cef58');
-    expect(digest(JSON.stringify(warmUpRows(5, 500, { ...MIX, maxReferences: 3 })))).toBe('a196bdf21ff868e8');
+    expect(vocabulary).toBe(36);
+    expect(grammar?.states).toBe(154);
+    expect(digest(grammar?.allowed ?? '')).toBe('a24bdd7fe4db47f5');
+    expect(digest(Buffer.from(grammar?.next.buffer ?? new ArrayBuffer(0)))).toBe('9abe3f241b6a85c3');
+    expect(digest(JSON.stringify(warmUpRows(5, 500, { ...MIX, maxReferences: 3 })))).toBe('a6438a0ab9c1b68f');
     expect(tinyGrammar(PLAIN).start).not.toHaveProperty(['solve.error']);
   });
 });
@@ -120,7 +127,7 @@ describe('the grammar of an extended run', () => {
     };
     const code = composedProgram(
       [withEntryRenamed(renderProgram([0, 1, 2]), 'g_0')],
-      renderOperations([GIVEN, 3]),
+      renderOperations([GIVEN, 2]),
     );
     for (const [name, state] of Object.entries(start)) {
       const [role, kind] = name.split('.') as [string, TaskKind];
@@ -135,7 +142,7 @@ describe('the grammar of an extended run', () => {
 });
 
 describe('the codec', () => {
-  const given = withEntryRenamed(renderProgram([3, 1]), 'g_0');
+  const given = withEntryRenamed(renderProgram([2, 1]), 'g_0');
   const proposal = (...operations: string[]): { tokens: number[]; finish: 'end' } => ({
     tokens: [...operations, ';', '3', '1', '2', '<end>'].map(token),
     finish: 'end',
@@ -173,7 +180,7 @@ describe('the codec', () => {
     });
     const growing = withEntryRenamed(renderProgram([7, 7, 8]), 'g_0');
     const long = {
-      tokens: ['g', 'append-first', ';', '1', '2', '3', '4', '5', '<end>'].map(token),
+      tokens: ['g', 'append-first', ';', '1', '2', '3', '4', '<end>'].map(token),
       finish: 'end',
     } as const;
     expect(tinyCodec.parseProposal('deduction', long, null, [growing])).toMatchObject({
@@ -197,27 +204,27 @@ describe('the codec', () => {
       taskKinds.deduction.solverView(taskOf('deduction', code)),
     );
     expect(tokensToText(prompt.tokens)).toBe('solve.deduction reverse tail sort ; 3 1 2');
-    expect(expandedOperations(code)).toEqual([0, 3, 1]);
+    expect(expandedOperations(code)).toEqual([0, 2, 1]);
     expect(expandedOperations(code.replace('g_0(x):', 'g_1(x):'))).toBeUndefined();
   });
 
   it('asks for no inputs of a program that no answer could hold', () => {
     const long = composedProgram(
       [withEntryRenamed(renderProgram([0, 1, 2]), 'g_0')],
-      renderOperations([GIVEN, 3]),
+      renderOperations([GIVEN, 2]),
     );
     expect(() => tinyCodec.proposePrompt('induction', [], long)).toThrow(PromptTooLongError);
-    const short = composedProgram([given], renderOperations([GIVEN, 3]));
+    const short = composedProgram([given], renderOperations([GIVEN, 2]));
     expect(tokensToText(tinyCodec.proposePrompt('induction', [], short).tokens)).toBe(
       'propose.induction tail sort tail',
     );
   });
 
   it('reads the class that a solver of an error task names', () => {
-    const tokens = ['<think>', '1', '2', '</think>', 'ZeroDivisionError', '<end>'].map(token);
+    const tokens = ['<think>', 'sort', '1', '2', '</think>', 'ZeroDivisionError', '<end>'].map(token);
     expect(tinyCodec.parseSolution('error', { tokens, finish: 'end' })).toEqual({
       formatOk: true,
-      thought: '1 2',
+      thought: 'sort 1 2',
       answer: 'ZeroDivisionError',
     });
   });
@@ -296,6 +303,6 @@ describe('what is held out', () => {
 
 it('programs reach no further than the bounds say', () => {
   expect(MAX_EXPANDED_OPERATIONS).toBe(4);
-  expect(runOperations([3, 3, 3, 8], [1, 2, 3])).toEqual({ states: [[2, 3], [3], []], error: 'ValueError' });
-  expect(() => runOperations([GIVEN], [1])).toThrow(/holds 13; accepted are indices 0 to 12/);
+  expect(runOperations([2, 2, 12], [1, 2, 3])).toEqual({ states: [[2, 3], [3]], error: 'IndexError' });
+  expect(() => runOperations([GIVEN], [1])).toThrow(/holds 15; accepted are indices 0 to 14/);
 });

@@ -1,0 +1,199 @@
+/**
+ * npm run bench -- search: self-play of the tiny policy in one process, to search for settings that learn.
+ *
+ * The policy, the engine, the codec, the buffer, the rewards, the advantages and the learner's steps are those of a run,
+ * under the same configuration keys; only what surrounds them is left out: no log, no workflow, no sandbox. What it finds
+ * is to be confirmed with real runs: npm run bench -- learning.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { warmUpBatches, warmUpConfig } from '../../src/activities/warm-up.js';
+import { EXIT } from '../../src/cli/exit-codes.js';
+import { UsageError } from '../../src/config/errors.js';
+import { tinyPolicy } from '../../src/config/policy.js';
+import { resolveRunConfig } from '../../src/config/presets.js';
+import type { RunConfig } from '../../src/config/run.js';
+import { seedOf } from '../../src/coordinates.js';
+import { tinyHeldOut } from '../../src/evaluation/tiny-held-out.js';
+import { learnConfig } from '../../src/learner/learn-inputs.js';
+import { TensorflowEngine } from '../../src/policy/engine/tensorflow-engine.js';
+import type { CheckpointRef, PolicyEngine } from '../../src/policy/port.js';
+import { tinyCodec } from '../../src/policy/tiny/codec.js';
+import { tinySpec } from '../../src/policy/tiny/spec.js';
+import { taskKinds } from '../../src/tasks/index.js';
+import { TASK_KINDS } from '../../src/tasks/types.js';
+import { runBench } from '../run-bench.js';
+import { accuracyOf, lengthOf } from './judging.js';
+import { SelfPlay } from './self-play.js';
+
+const USAGE = `npm run bench -- search [options]
+  --preset NAME     default tiny
+  --set KEY=VALUE   override a key of the configuration
+  --iterations N    default 20; 0 shows the warmed-up policy alone
+  --every N         iterations between evaluations (default 5)
+  --sampled         evaluate sampled answers too, at the start and the end`;
+
+const FOLDER = path.resolve('.azr', 'search');
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        preset: { type: 'string', default: 'tiny' },
+        set: { type: 'string', multiple: true, default: [] },
+        iterations: { type: 'string', default: '20' },
+        every: { type: 'string', default: '5' },
+        sampled: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}\n${USAGE}`);
+  }
+}
+
+function count(name: string, text: string, low: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < low)
+    throw new UsageError(`--${name} is ${text}; accepted are integers from ${low}`);
+  return value;
+}
+
+async function main(): Promise<number> {
+  const options = readArguments();
+  if (options.help) {
+    console.log(USAGE);
+    return EXIT.ok;
+  }
+  const iterations = count('iterations', options.iterations, 0);
+  const every = count('every', options.every, 1);
+  const { config } = await resolveRunConfig(options.preset, options.set);
+  const engine = new TensorflowEngine(Number(process.env['TF_NUM_INTRAOP_THREADS'] ?? '1'));
+  const began = Date.now();
+  const say = (line: string): void =>
+    console.log(`${((Date.now() - began) / 1000).toFixed(0).padStart(5)} s  ${line}`);
+
+  let checkpoint = await warmedUp(engine, config, say);
+  const start = checkpoint;
+  const evaluateBoth = async (iteration: number): Promise<void> => {
+    say(`${iteration} greedy  ${await heldOut(engine, config, checkpoint, iteration, 0)}`);
+    if (options.sampled && (iteration === 0 || iteration === iterations))
+      say(`${iteration} sampled ${await heldOut(engine, config, checkpoint, iteration, 1)}`);
+  };
+  await evaluateBoth(0);
+
+  const steps = path.join(FOLDER, `steps-${process.pid}`);
+  const game = new SelfPlay(engine, config);
+  let samples = 0;
+  for (let iteration = 1; iteration <= iterations; iteration++) {
+    const played = await game.iteration(checkpoint, iteration);
+    samples += played.samples;
+    const { checkpoint: next, statistics } = await engine.learn(
+      checkpoint,
+      played.rows,
+      learnConfig(config, iteration),
+      path.join(steps, String(iteration)),
+      config.learner.klCoefficient === 0 ? {} : { reference: start },
+    );
+    checkpoint = next;
+    if (iteration % every !== 0 && iteration !== iterations) continue;
+    const solved = [...played.solved].map(
+      ([kind, { attempts, correct }]) => `${kind} ${percent(correct, attempts)}`,
+    );
+    const lengths = [...played.lengths].sort().map(([key, n]) => `${key}: ${n}`);
+    const entropies = Object.entries(statistics.groups).map(
+      ([g, { entropy }]) => `${g} ${entropy.toFixed(2)}`,
+    );
+    say(
+      `${iteration} samples ${samples}; solved in training ${solved.join(', ')}; new tasks ${lengths.join(', ')}; repeats ${played.repeats}; entropy ${entropies.join(', ')}`,
+    );
+    await evaluateBoth(iteration);
+  }
+  await engine.close();
+  await rm(steps, { recursive: true, force: true });
+  return EXIT.ok;
+}
+
+/** Version 0, kept beside other searches' by what it depends on. */
+async function warmedUp(
+  engine: PolicyEngine,
+  config: RunConfig,
+  say: (line: string) => void,
+): Promise<CheckpointRef> {
+  const policy = tinyPolicy(config.policy);
+  const key = createHash('sha256')
+    .update(JSON.stringify([config.seed, policy, config.propose.references]))
+    .digest('hex')
+    .slice(0, 16);
+  const note = path.join(FOLDER, `${key}.json`);
+  const known = await readFile(note, 'utf8').catch(() => undefined);
+  if (known !== undefined) return JSON.parse(known) as CheckpointRef;
+  await mkdir(FOLDER, { recursive: true });
+  const fresh = await engine.initialise(
+    tinySpec(policy.model),
+    seedOf(config.seed, 'weights'),
+    path.join(FOLDER, `${key}-fresh`),
+  );
+  if (policy.warmUp.steps === 0) return fresh;
+  const onProgress = (step: number, loss: number): void => {
+    if (step % 200 === 0) say(`warm-up ${step} of ${policy.warmUp.steps}, loss ${loss.toFixed(3)}`);
+  };
+  const { checkpoint } = await engine.imitate(
+    fresh,
+    warmUpBatches(config),
+    warmUpConfig(config),
+    path.join(FOLDER, key),
+    { onProgress },
+  );
+  await writeFile(note, JSON.stringify(checkpoint));
+  return checkpoint;
+}
+
+/** Accuracy by kind, in brackets by length, and the share of answers with a thought. */
+async function heldOut(
+  engine: PolicyEngine,
+  config: RunConfig,
+  checkpoint: CheckpointRef,
+  iteration: number,
+  temperature: number,
+): Promise<string> {
+  const tasks = tinyHeldOut(config.evaluation.perBucket).map(({ task }) => task);
+  const samples = await engine.sample(
+    checkpoint,
+    tasks.map((task) => {
+      const { tokens, maxTokens, grammar } = tinyCodec.solvePrompt(
+        task.kind,
+        taskKinds[task.kind].solverView(task),
+      );
+      const seed = seedOf(config.seed, 'held-out', iteration, task.taskId);
+      const common = { id: task.taskId, prompt: tokens, seed, temperature, maxTokens };
+      return grammar === undefined ? common : { ...common, grammar };
+    }),
+  );
+  const answers = tasks.map((task, i) => {
+    const sample = samples[i];
+    if (sample === undefined) throw new Error(`no sample for ${task.taskId}`);
+    const { answer, thought } = tinyCodec.parseSolution(task.kind, sample);
+    const right = accuracyOf(task, answer) === 1;
+    return { kind: task.kind, length: lengthOf(task.code), right, thought: thought !== null };
+  });
+  const score = (of: typeof answers): string => percent(of.filter(({ right }) => right).length, of.length);
+  const kinds = TASK_KINDS.map((kind) => answers.filter((answer) => answer.kind === kind)).filter(
+    (of) => of.length > 0,
+  );
+  return kinds
+    .map((of) => {
+      const lengths = [...new Set(of.map(({ length }) => length))].sort();
+      const byLength = lengths.map((length) => score(of.filter((answer) => answer.length === length)));
+      const thoughts = percent(of.filter(({ thought }) => thought).length, of.length);
+      return `${of[0]?.kind ?? ''} ${score(of)} (${byLength.join(' / ')}), thoughts ${thoughts}`;
+    })
+    .join('; ');
+}
+
+const percent = (part: number, whole: number): string =>
+  whole === 0 ? '-' : `${((100 * part) / whole).toFixed(0)} %`;
+
+await runBench(main);
