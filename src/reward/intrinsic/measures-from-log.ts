@@ -4,7 +4,6 @@
  */
 import type { EventDataByType } from '../../../schemas/generated/events.js';
 import type { TypeCounters } from '../../buffer/type-counters.js';
-import type { TaskKind } from '../../tasks/types.js';
 import { INDUCTION_TERMS, PROGRAM_TERMS, type IntrinsicSettings } from './components.js';
 import { measureTasks, type TaskMeasures, type TreesOf } from './measure-tasks.js';
 
@@ -40,9 +39,7 @@ export function measuresFromLog(
       return program;
     });
     const { proposalId: id } = proposal;
-    return [
-      { proposalId: id, taskId, kind: kind, code: originalCode, inputs, outputs, references },
-    ];
+    return [{ proposalId: id, taskId, kind, code: originalCode, inputs, outputs, references }];
   });
   return measureTasks(tasks, earlier.counters, settings, treesOf);
 }
