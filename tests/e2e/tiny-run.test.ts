@@ -8,16 +8,12 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { INDUCTION_TERMS, PROGRAM_TERMS } from '../../src/reward/intrinsic/components.js';
-import { azrCli } from '../support/azr-cli.js';
+import { azrCli, SMALL_MODEL } from '../support/azr-cli.js';
 
 const RUN = 'e2e';
 const INTRINSIC_TERMS = [...PROGRAM_TERMS, ...INDUCTION_TERMS];
 const SMALL = [
-  'policy.model.layers=2',
-  'policy.model.width=32',
-  'policy.model.hidden=64',
-  'policy.warmUp.steps=40',
-  'policy.warmUp.rowsPerStep=64',
+  ...SMALL_MODEL,
   'propose.batch=16',
   'solve.batch=8',
   'evaluation.perBucket=10',

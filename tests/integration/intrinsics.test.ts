@@ -23,16 +23,12 @@ import {
 import { measuresFromLog, measuresSuffice } from '../../src/reward/intrinsic/measures-from-log.js';
 import { replay, type ReplayCheck, type ReplayReport } from '../../src/replay/replay.js';
 import { createSandbox, treesIn, type LocalSandbox } from '../../src/sandbox/index.js';
-import { azrCli } from '../support/azr-cli.js';
+import { azrCli, SMALL_MODEL } from '../support/azr-cli.js';
 
 const TERMS: readonly IntrinsicTerm[] = [...PROGRAM_TERMS, ...INDUCTION_TERMS];
 const DIVERSITY = TERMS.filter((term) => term.endsWith('answer_diversity'));
 const SMALL = [
-  'policy.model.layers=2',
-  'policy.model.width=32',
-  'policy.model.hidden=64',
-  'policy.warmUp.steps=40',
-  'policy.warmUp.rowsPerStep=64',
+  ...SMALL_MODEL,
   'propose.batch=16',
   'solve.batch=4',
   'evaluation.perBucket=2',

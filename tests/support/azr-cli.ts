@@ -42,3 +42,12 @@ export function azrCli(dataDir: () => string): AzrCli {
     },
   };
 }
+
+/** Overrides of the preset tiny: a model that warms up within seconds. */
+export const SMALL_MODEL = [
+  'policy.model.layers=2',
+  'policy.model.width=32',
+  'policy.model.hidden=64',
+  'policy.warmUp.steps=40',
+  'policy.warmUp.rowsPerStep=64',
+];

@@ -169,7 +169,7 @@ function* rawOf(
 }
 
 /** Names of exception classes are no literals. */
-function typeOfAnswers(kind: string): (text: string) => string {
+function typeOfAnswers(kind: TaskKind): (text: string) => string {
   return kind === 'error' ? () => ERROR_TYPE : typeOfText;
 }
 

@@ -120,7 +120,7 @@ async function measuresOf(
       tree: () => trees.get(code),
       references: () => references.flatMap((reference) => trees.get(reference) ?? []),
       answer: (kind === 'abduction' ? inputs : outputs)[0] ?? '',
-      answerCounts: () => answerCounts(kind, counters),
+      answerCounts: () => answerCounter(kind, counters),
       inputs,
       outputs,
       inputCounts: () => counters.inputs,
@@ -135,8 +135,8 @@ async function measuresOf(
   }
 }
 
-/** Counts of what a solver of this kind has to give. */
-function answerCounts(kind: string, counters: TypeCounters): TypeCounts {
-  if (kind === 'abduction') return counters.inputs;
-  return kind === 'error' ? counters.errors : counters.outputs;
+/** The counter of what a solver of the kind has to give. */
+function answerCounter(kind: TaskKind, { inputs, outputs, errors }: TypeCounters): TypeCounts {
+  if (kind === 'error') return errors;
+  return kind === 'abduction' ? inputs : outputs;
 }

@@ -39,7 +39,7 @@ export function measuresFromLog(
       return program;
     });
     const { proposalId: id } = proposal;
-    return [{ proposalId: id, taskId, kind: kind, code: originalCode, inputs, outputs, references }];
+    return [{ proposalId: id, taskId, kind, code: originalCode, inputs, outputs, references }];
   });
   return measureTasks(tasks, earlier.counters, settings, treesOf);
 }

@@ -8,7 +8,6 @@ import {
   type TaskMeasures,
 } from '../../../src/reward/intrinsic/measure-tasks.js';
 import { readSyntaxNode, type SyntaxNode } from '../../../src/reward/intrinsic/syntax-tree.js';
-import type { TaskKind } from '../../../src/tasks/types.js';
 
 const on = { enabled: true, coefficient: 0.5, cap: 0.3 };
 const task = (over: Partial<MeasuredTask> = {}): MeasuredTask => ({
@@ -87,7 +86,7 @@ describe('measures of accepted proposals', () => {
     countTask(counters, { kind: 'deduction', inputs: ['1'], outputs: ['NoError'] });
     const ask = (rule: 'flat' | 'hierarchical', outputs: string[]): Promise<readonly TaskMeasures[]> =>
       measureTasks(
-        [task({ kind: 'error' as TaskKind, outputs })],
+        [task({ kind: 'error', outputs })],
         counters,
         { answer_diversity: { ...on, rule } },
         asking().treesOf,
