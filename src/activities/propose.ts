@@ -110,7 +110,7 @@ function planProposals(
   const { batch, references: count, referenceSampling } = config.propose;
   const odds = compositeOdds(config.propose.composite, context.iteration);
   const { runId } = context.run;
-  const { kinds = config.propose.kinds as readonly string[] } = context;
+  const { kinds = config.propose.kinds } = context;
   return TASK_KINDS.filter((kind) => kinds.includes(kind)).flatMap((kind) =>
     Array.from({ length: batch }, (_, index): PlannedProposal | undefined => {
       const randomOf = generatorsOf(
