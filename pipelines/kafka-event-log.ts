@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import type { Producer } from 'kafkajs';
 import type { AzrEvent, EventType } from '../schemas/generated/events.js';
 import type { ServiceAddresses } from '../src/config/addresses.js';
+import { LOG_COMPRESSION } from './compression.js';
 import {
   CorruptLogError,
   type EventLog,
@@ -145,7 +146,9 @@ class KafkaEventLog implements EventLog {
       const messages = batch;
       [batch, bytes] = [[], 0];
       if (messages.length === 0) return;
-      const turn = this.#sending.then(() => this.#producer.send({ topic, acks: -1, messages }));
+      const turn = this.#sending.then(() =>
+        this.#producer.send({ topic, acks: -1, messages, compression: LOG_COMPRESSION }),
+      );
       this.#sending = turn.catch(() => undefined);
       await turn;
     };

@@ -1,6 +1,7 @@
 /** The event log on a real broker: exactly-once effects, exact references, and a broker that is killed. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Consumer } from '@platformatic/kafka';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   CorruptLogError,
@@ -67,6 +68,40 @@ async function scanned(from: Offsets, to?: Offsets, topic = TASKS): Promise<[num
   const found: [number, string, AzrEvent][] = [];
   for await (const one of log.scan(topic, from, to)) found.push([one.partition, one.offset, one.event]);
   return found;
+}
+
+/** Codecs by the three lowest bits of a batch's attributes. */
+const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'];
+
+/** Record batches as they stand on the broker. */
+async function fetchBatches(
+  partition: number,
+  offset: bigint,
+): Promise<{ attributes: number; firstOffset: bigint; lastOffsetDelta: number }[]> {
+  const consumer = new Consumer({ clientId: 'raw', groupId: 'raw', bootstrapBrokers: [...kafka.brokers] });
+  try {
+    const topic = (await consumer.metadata({ topics: [TASKS] })).topics.get(TASKS);
+    const node = topic?.partitions[partition]?.leader;
+    if (topic === undefined || node === undefined) throw new Error(`${TASKS} has no partition ${partition}`);
+    const fetchOffset = offset;
+    const wanted = {
+      partition,
+      currentLeaderEpoch: -1,
+      fetchOffset,
+      lastFetchedEpoch: -1,
+      partitionMaxBytes: 1 << 24,
+    };
+    const { responses } = await consumer.fetch({
+      node,
+      maxWaitTime: 500,
+      minBytes: 1,
+      maxBytes: 1 << 24,
+      topics: [{ topicId: topic.id, partitions: [wanted] }],
+    });
+    return responses[0]?.partitions[0]?.records ?? [];
+  } finally {
+    await new Promise<void>((resolve) => consumer.close(true, () => resolve()));
+  }
 }
 
 const only = (references: readonly EventReference[]): EventReference => {
@@ -160,6 +195,27 @@ describe('append', () => {
     const bad = { ...good, data: { ...good.data, reason: 7 } } as unknown as AzrEvent;
     await expect(log.append([bad], since)).rejects.toThrow('reason is 7; accepted is "string"');
     expect(only(await log.append([good], since)).count).toBe(1);
+  });
+
+  it('writes compressed batches, which lie beside plain ones of an older producer', async () => {
+    const since = await log.watermarks([TASKS]);
+    const events = rejections(freshPlace(), 300, 0, 'said at length, '.repeat(50));
+    const { ranges } = only(await log.append(events, since));
+    const plain = kafkaClient(kafka.brokers, 'plain').producer();
+    await plain.connect();
+    await plain.send({ topic: TASKS, messages: [{ key: 'k', value: 'no event', partition: 0 }] });
+    await plain.disconnect();
+    const codecs = new Set<string>();
+    for (const { partition, from, to } of ranges)
+      for (let next = BigInt(from); next < BigInt(to);) {
+        const batches = await fetchBatches(partition, next);
+        for (const { attributes, firstOffset, lastOffsetDelta } of batches) {
+          next = firstOffset + BigInt(lastOffsetDelta) + 1n;
+          if (next <= BigInt(to)) codecs.add(CODECS[attributes & 7] ?? 'unknown');
+        }
+      }
+    expect([...codecs]).toEqual(['gzip']);
+    expect(idSet((await scanned(since)).map(([, , one]) => one))).toEqual(idSet(events));
   });
 
   it('takes more than 20,000 events', async () => {

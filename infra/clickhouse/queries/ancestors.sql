@@ -4,7 +4,7 @@ FROM lineage(
     run = {run:String},
     task = if({task:String} != '', {task:String}, (
         SELECT argMax(task_id, (iteration, task_id)) FROM task_accepted FINAL
-        WHERE run_id = {run:String} AND length(reference_task_ids) > 0
+        WHERE run_id = {run:String} AND reference_task_ids.size0 > 0
     )),
     generations = if({generations:String} != '', {generations:String}, '3')
 )

@@ -45,7 +45,7 @@ WITH
             ] AS metrics
         FROM (
             SELECT run_id, iteration, kind, count() AS attempts, avg(toFloat64(format_ok)) AS format_score,
-                avg(toFloat64(length(completion_tokens))) AS response_length
+                avg(toFloat64(completion_tokens.size0)) AS response_length
             FROM solution_sampled FINAL WHERE run_id = {run:String} AND purpose = 'solve' GROUP BY run_id, iteration, kind
         ) AS s
         LEFT JOIN (
