@@ -38,7 +38,7 @@ export async function seedingRun(input: SeedingRunInput): Promise<SeedingResult>
     while (found[what] < rows) {
       rounds += 1;
       const { since } = await orchestrate.startIteration({ run, iteration: rounds, checkpoint, since: head });
-      const context = { run, iteration: rounds, checkpoint, since, kinds };
+      const context = { run, iteration: rounds, checkpoint, since, kinds, seeding: true };
       const { proposals } = await rollout.propose(context);
       const { accepted } = await sandbox.validate(context, { proposals });
       head = since;

@@ -26,6 +26,8 @@ export interface StepContext {
   readonly since: Offsets;
   /** Kinds that are proposed; absent: those of the configuration. */
   readonly kinds?: readonly string[];
+  /** Seeding: all pairs are one pool, whichever kind they were proposed as (buffer/seed-pool.ts). */
+  readonly seeding?: boolean;
 }
 
 export interface SeedReport {

@@ -5,12 +5,20 @@
  * of its own (tiny) cannot take rows from outside of it: those are verified like the others, and refused with a reason of
  * their own. Deviation: the published code plants the identity task beside any file, and uses rows as they are.
  */
+import {
+  acceptTask,
+  emptyBuffer,
+  repeatReason,
+  type RepeatPolicy,
+  type TaskBuffer,
+} from '../buffer/task-buffer.js';
 import { idOf } from '../coordinates.js';
 import { isHeldOutText } from '../policy/tiny/generator.js';
 import { HELD_OUT_REASON } from '../reward/iteration-rewards.js';
 import { parseSeedRows, type SeedRow } from '../tasks/seed-rows.js';
 import type { TaskKind } from '../tasks/types.js';
 import type { SandboxSteps } from '../../workflows/steps.js';
+import { bufferPolicy } from './buffer-view.js';
 import type { SandboxDependencies } from './dependencies.js';
 import { dataOf } from './facts.js';
 import { withHeartbeat } from './heartbeat.js';
@@ -18,6 +26,12 @@ import { unproposedTask } from './unproposed-facts.js';
 import { judgeSeedRows, seedRejection } from './verify-seeds.js';
 
 export const OUTSIDE_DOMAIN_REASON = 'outside-domain';
+export const KIND_REASON = 'kind-not-in-run';
+
+interface Refusal {
+  readonly reason: string;
+  readonly detail: string;
+}
 
 export function makePlantSeeds(dependencies: SandboxDependencies): SandboxSteps['plantSeeds'] {
   const { log, configs, sandbox, codec, codeVersion } = dependencies;
@@ -27,7 +41,7 @@ export function makePlantSeeds(dependencies: SandboxDependencies): SandboxSteps[
       const origin = { runId: run.runId, iteration: 0, policyVersion: null, codeVersion };
       const given =
         seeds === null
-          ? [{ fileName: 'built-in', fileDigest: 'built-in', row: IDENTITY }].filter(({ row }) =>
+          ? IDENTITY.map((row) => ({ fileName: 'built-in', fileDigest: 'built-in', row })).filter(({ row }) =>
               codec.expresses(row),
             )
           : dataOf(await log.read(seeds), 'SeedRowRead').flatMap(({ fileName, fileDigest, line, rowJson }) =>
@@ -39,8 +53,15 @@ export function makePlantSeeds(dependencies: SandboxDependencies): SandboxSteps[
       }));
       const { fates, events } = await judgeSeedRows(sandbox, rows, origin, { policy: config.sandbox.policy });
       const reasons: Record<string, number> = {};
+      // Rows of one kind stand for the tasks made of them: a pair makes one of each of its kinds.
+      const used = emptyBuffer();
       for (const [i, { id, row, fate }] of fates.entries()) {
-        const refusal = fate.ok ? unfitFor(codec, row, fate.outputs) : fate;
+        const kinds = (row.kind === 'induction' ? INDUCTION : PAIR).filter((kind) =>
+          config.propose.kinds.includes(kind),
+        );
+        const refusal = fate.ok
+          ? (unfitFor(codec, row, fate.outputs, kinds) ?? repeated(used, row, config.buffer))
+          : fate;
         if (refusal !== undefined) {
           const { reason, detail } = refusal;
           reasons[reason] = (reasons[reason] ?? 0) + 1;
@@ -50,8 +71,11 @@ export function makePlantSeeds(dependencies: SandboxDependencies): SandboxSteps[
         if (!fate.ok) continue;
         const { line: index, code, originalCode, inputs, message, imports } = row;
         const content = { index, code, originalCode, inputs, outputs: fate.outputs, message, imports };
-        const kinds: readonly TaskKind[] =
-          row.kind === 'induction' ? ['induction'] : ['deduction', 'abduction'];
+        acceptTask(
+          used,
+          { ...row, taskId: id, outputs: fate.outputs, iteration: 0 },
+          bufferPolicy({ ...config, buffer: { ...config.buffer, maxTasks: rows.length } }),
+        );
         for (const kind of kinds)
           events.push(
             unproposedTask(origin, idOf(id, kind), {
@@ -67,26 +91,53 @@ export function makePlantSeeds(dependencies: SandboxDependencies): SandboxSteps[
     });
 }
 
-/** The published built-in task. */
-const IDENTITY: SeedRow = {
-  line: 1,
-  kind: 'deduction',
-  code: 'def f(a):\n    return a',
-  originalCode: 'def f(a):\n    return a',
-  inputs: ["'Hello world'"],
-  outputs: ["'Hello world'"],
-  message: null,
-  imports: [],
-};
+const PAIR: readonly TaskKind[] = ['deduction', 'abduction'];
+const INDUCTION: readonly TaskKind[] = ['induction'];
+
+const IDENTITY_CODE = 'def f(a):\n    return a';
+/** Values of several types; of the identity, inputs and outputs alike. */
+const IDENTITY_VALUES = [
+  "'Hello world'",
+  '1',
+  "{'a': 1, 'b': 2}",
+  '(1.1, 1.2, 1.3)',
+  "'[[1, 0, 0], [0, 0, 0], [0, 0, 0]]'",
+  '1001101100010001',
+];
+
+/** The published built-in tasks: the identity with one input, and with six for induction. */
+const IDENTITY: readonly SeedRow[] = [
+  identityRow(1, 'deduction', IDENTITY_VALUES.slice(0, 1), null),
+  identityRow(2, 'induction', IDENTITY_VALUES, 'The program gives back what it is given.'),
+];
+
+function identityRow(
+  line: number,
+  kind: TaskKind,
+  values: readonly string[],
+  message: string | null,
+): SeedRow {
+  const code = { code: IDENTITY_CODE, originalCode: IDENTITY_CODE, imports: [] };
+  return { line, kind, ...code, inputs: values, outputs: values, message };
+}
 
 function unfitFor(
   codec: SandboxDependencies['codec'],
   row: SeedRow,
   outputs: readonly string[],
-): { readonly reason: string; readonly detail: string } | undefined {
+  kinds: readonly TaskKind[],
+): Refusal | undefined {
+  if (kinds.length === 0)
+    return { reason: KIND_REASON, detail: `no task of ${row.kind} is proposed or solved in this run` };
   if (!codec.expresses({ ...row, outputs }))
     return { reason: OUTSIDE_DOMAIN_REASON, detail: 'the policy has no words for it' };
   if (row.inputs.some((input) => isHeldOutText(row.code, input)))
     return { reason: HELD_OUT_REASON, detail: 'belongs to the evaluation' };
   return undefined;
+}
+
+/** The buffer's rules hold for seeds too (buffer.duplicates, buffer.maxTasksPerProgram). */
+function repeated(used: TaskBuffer, row: SeedRow, policy: RepeatPolicy): Refusal | undefined {
+  const reason = repeatReason(used, [], row, policy);
+  return reason === undefined ? undefined : { reason, detail: 'rows before it are enough of it' };
 }

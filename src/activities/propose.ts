@@ -4,6 +4,7 @@ import { Random } from '../random.js';
 import { drawFitting, generatorsOf } from '../buffer/draw-fitting.js';
 import { drawFunctions } from '../buffer/draw-functions.js';
 import { drawProgramTask, drawReferences, PROGRAM_KINDS } from '../buffer/sampling.js';
+import { seedPool } from '../buffer/seed-pool.js';
 import type { TaskBuffer } from '../buffer/task-buffer.js';
 import type { RunConfig } from '../config/run.js';
 import type { Prompt } from '../policy/codec.js';
@@ -40,7 +41,8 @@ export function makePropose(dependencies: RolloutDependencies): RolloutSteps['pr
     withHeartbeat(async (signal, report) => {
       const config = await configs.of(context.run);
       if (config.propose.source === 'uniform') return { proposals: noProposals(context) };
-      const buffer = await buffers.at(context.run, context.since);
+      const whole = await buffers.at(context.run, context.since);
+      const buffer = context.seeding === true ? seedPool(whole) : whole;
       const plan = planProposals(context, config, buffer, codec.proposePrompt.bind(codec));
       const at = { runId: context.run.runId, iteration: context.iteration };
       const earlier = await earlierFacts(log, 'ProposalSampled', at, context.since);

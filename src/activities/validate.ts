@@ -6,6 +6,7 @@ import { idOf } from '../coordinates.js';
 import { topicOf } from '../../pipelines/topics.js';
 import type { AzrEvent, EventDataByType } from '../../schemas/generated/events.js';
 import { functionsOf } from '../buffer/draw-functions.js';
+import { seedKind, seedPool, seedRepeats } from '../buffer/seed-pool.js';
 import { repeatReason, type TaskBuffer } from '../buffer/task-buffer.js';
 import * as programReader from '../policy/text/program.js';
 import { isHeldOutText } from '../policy/tiny/generator.js';
@@ -38,7 +39,10 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
         return { tasks: tasksAmong(await log.append(generated, context.since), context), ...counts };
       }
       const proposals = dataOf(await log.read(facts.proposals), 'ProposalSampled');
-      const buffer = await buffers.at(context.run, context.since);
+      const whole = await buffers.at(context.run, context.since);
+      const seeding = context.seeding === true;
+      const buffer = seeding ? seedPool(whole) : whole;
+      const repeats = seeding ? seedRepeats(config.buffer) : config.buffer;
 
       const events: AzrEvent[] = [];
       const reject = (
@@ -117,8 +121,8 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
           reject(proposal, result.reason, result.detail, parsed.formatOk, parsed.code);
           continue;
         }
-        const content = { kind, code: parsed.code, inputs: parsed.inputs };
-        const repeat = repeatReason(buffer, accepted, content, config.buffer);
+        const content = { kind: seeding ? seedKind(kind) : kind, code: parsed.code, inputs: parsed.inputs };
+        const repeat = repeatReason(buffer, accepted, content, repeats);
         if (repeat !== undefined) {
           reject(proposal, repeat, 'the buffer has it already', parsed.formatOk, parsed.code);
           continue;

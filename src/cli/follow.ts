@@ -60,7 +60,8 @@ export async function follow(
   }
 }
 
-function deepest(error: unknown): string {
+/** What the innermost cause says. */
+export function deepest(error: unknown): string {
   let at = error;
   while (at instanceof Error && at.cause instanceof Error) at = at.cause;
   return at instanceof Error ? at.message : String(at);

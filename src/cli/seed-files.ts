@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { EventLog, EventReference } from '../../pipelines/event-log.js';
+import { topicOf } from '../../pipelines/topics.js';
 import { UsageError } from '../config/errors.js';
 import { fact } from '../activities/facts.js';
 import { readSeedFile, type SeedFile, type SeedFileKind } from '../tasks/seed-files.js';
@@ -43,13 +44,15 @@ export async function recordSeedRows(
   codeVersion: string,
 ): Promise<EventReference> {
   const origin = { runId, iteration: 0, policyVersion: null, codeVersion };
+  // Rows of other files that an earlier start under this name left, before there was a run, are not this run's.
+  const since = await log.watermarks([topicOf('SeedRowRead')]);
   const [reference] = await log.append(
     files.flatMap(({ fileName, digest, rows }) =>
       rows.map(({ line, rowJson }) =>
         fact(origin, 'SeedRowRead', [digest, line], { fileName, fileDigest: digest, line, rowJson }),
       ),
     ),
-    {},
+    since,
   );
   if (reference === undefined) throw new Error('no seed row was recorded');
   return reference;

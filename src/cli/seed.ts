@@ -1,7 +1,7 @@
 /** `azr seed`: seed files, made by the published loop as a durable workflow; `azr seed verify`: run row by row. */
 import { access, constants, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { WorkflowIdReusePolicy } from '@temporalio/client';
+import { WorkflowIdReusePolicy, type Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { EventLog } from '../../pipelines/event-log.js';
 import { createEventLog } from '../../pipelines/kafka-event-log.js';
@@ -9,7 +9,7 @@ import { UsageError } from '../config/errors.js';
 import { ensureTopics, topicOf } from '../../pipelines/topics.js';
 import type { AzrEvent, EventDataByType } from '../../schemas/generated/events.js';
 import { TASK_QUEUES } from '../../workflows/steps.js';
-import type { SeedingResult, SeedingRunInput } from '../../workflows/types.js';
+import type { SeedingRunInput } from '../../workflows/types.js';
 import { requirePolicy } from '../config/policy-present.js';
 import { resolveRunConfig, stableJson } from '../config/presets.js';
 import { checkRunId } from '../config/run-id.js';
@@ -18,12 +18,13 @@ import { createSandbox } from '../sandbox/index.js';
 import { verifySeeds } from '../activities/verify-seeds.js';
 import { EXIT } from './exit-codes.js';
 import { say, sayJson, table, tell } from './output.js';
+import { followSeeding } from './follow-seeding.js';
 import { collect, ensureStack } from './run.js';
 import { codeVersion, openSession, withTemporal } from './session.js';
 
 interface SeedFlags {
-  readonly outIo: string;
-  readonly outF: string;
+  readonly outIo?: string;
+  readonly outF?: string;
   readonly rows: string;
   readonly run?: string;
   readonly seed?: string;
@@ -39,9 +40,13 @@ async function makeSeeds(preset: string, options: SeedFlags): Promise<void> {
   const overrides = [...options.set, ...(options.seed === undefined ? [] : [`seed=${options.seed}`])];
   const resolved = await resolveRunConfig(preset, overrides);
   await requirePolicy(resolved.preset, resolved.config.policy);
+  const outIo = neededOption('--out-io', options.outIo);
+  const outF = neededOption('--out-f', options.outF);
+  if (path.resolve(outIo) === path.resolve(outF))
+    throw new UsageError(`--out-io and --out-f are both ${outIo}; accepted are two files`);
   for (const [option, file] of [
-    ['--out-io', options.outIo],
-    ['--out-f', options.outF],
+    ['--out-io', outIo],
+    ['--out-f', outF],
   ] as const)
     await access(path.dirname(path.resolve(file)), constants.W_OK).catch((error: unknown) => {
       throw new UsageError(
@@ -66,43 +71,63 @@ async function makeSeeds(preset: string, options: SeedFlags): Promise<void> {
         taskQueue: TASK_QUEUES.orchestrate,
         args: [input],
         workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        memo: { preset: input.preset, configHash: input.configHash, rows },
       })
       .catch((error: unknown) => {
         if ((error as Error).name !== 'WorkflowExecutionAlreadyStartedError') throw error;
       });
-    const handle = client.workflow.getHandle(runId);
-    const { type } = await handle.describe();
-    if (type !== 'seedingRun')
-      throw new UsageError(`--run is ${runId}, which is a run of another kind; accepted is a new name`);
-    return handle.result() as Promise<SeedingResult>;
+    await requireSame(client, input);
+    return followSeeding(client, runId, rows, options.json === true ? tell : say);
   });
   const log = await createEventLog(session.addresses);
   try {
     const tasks = await acceptedTasks(log, runId);
     const pairs = tasks.filter(({ kind }) => kind !== 'induction').slice(0, rows);
     const inductions = tasks.filter(({ kind }) => kind === 'induction').slice(0, rows);
-    await writeBeside(options.outIo, seedFileText('pairs', pairs));
-    await writeBeside(options.outF, seedFileText('induction', inductions));
+    await writeBeside(outIo, seedFileText('pairs', pairs));
+    await writeBeside(outF, seedFileText('induction', inductions));
     const facts = { run: runId, rounds: result.rounds, pairs: pairs.length, inductions: inductions.length };
     if (options.json === true) sayJson(facts);
     else
-      say(`${pairs.length} pairs in ${options.outIo}, ${inductions.length} induction tasks in ${options.outF}, after ${result.rounds} rounds
+      say(`${pairs.length} pairs in ${outIo}, ${inductions.length} induction tasks in ${outF}, after ${result.rounds} rounds
 
 Start a run from them:
-  npx azr run ${preset} --seed-io ${options.outIo} --seed-f ${options.outF} --follow`);
+  npx azr run ${preset} --seed-io ${outIo} --seed-f ${outF} --follow`);
   } finally {
     await log.close();
   }
 }
 
-/** Proposed ones, by round, kind and place. */
+/** @throws UsageError where the name is that of something else, whose rows are not what was asked for. */
+async function requireSame(client: Client, { runId, configHash, rows }: SeedingRunInput): Promise<void> {
+  const { type, memo = {} } = await client.workflow.getHandle(runId).describe();
+  const what =
+    type !== 'seedingRun'
+      ? 'a run of another kind'
+      : memo['configHash'] !== configHash
+        ? 'a seeding with another configuration'
+        : memo['rows'] !== rows
+          ? `a seeding of ${String(memo['rows'])} rows`
+          : undefined;
+  if (what !== undefined)
+    throw new UsageError(`--run is ${runId}, which is ${what}; accepted is a new name, or none`);
+}
+
+function neededOption(option: string, file: string | undefined): string {
+  if (file === undefined || file === '')
+    throw new UsageError(`${option} is missing; accepted is a file to write, as in ${option} seeds.jsonl`);
+  return file;
+}
+
+/** Proposed ones, by round, kind and place; a seeding that was started anew may have recorded one twice. */
 async function acceptedTasks(log: EventLog, runId: string): Promise<EventDataByType['TaskAccepted'][]> {
-  const found: { iteration: number; data: EventDataByType['TaskAccepted'] }[] = [];
+  const found = new Map<string, { iteration: number; data: EventDataByType['TaskAccepted'] }>();
   const mine = (event: AzrEvent): boolean =>
     event.envelope.runId === runId && event.type === 'TaskAccepted' && event.data.proposalId !== null;
   for await (const { event } of log.scan(topicOf('TaskAccepted'), {}, undefined, mine))
-    if (event.type === 'TaskAccepted') found.push({ iteration: event.envelope.iteration, data: event.data });
-  return found
+    if (event.type === 'TaskAccepted' && !found.has(event.envelope.eventId))
+      found.set(event.envelope.eventId, { iteration: event.envelope.iteration, data: event.data });
+  return [...found.values()]
     .sort(
       (a, b) =>
         a.iteration - b.iteration ||
@@ -123,8 +148,9 @@ export function addSeedCommands(program: Command): void {
     .command('seed')
     .description('make seed files: tasks that the policy as it stands proposes, verified in the sandbox')
     .argument('<preset>', 'a preset (azr presets lists them) or a YAML file')
-    .requiredOption('--out-io <file>', 'where the pairs are written')
-    .requiredOption('--out-f <file>', 'where the induction tasks are written')
+    // Not requiredOption: that would be asked of `seed verify` too.
+    .option('--out-io <file>', 'where the pairs are written (needed)')
+    .option('--out-f <file>', 'where the induction tasks are written (needed)')
     .option('--rows <n>', 'rows of each file', '256')
     .option(
       '--run <id>',

@@ -1,11 +1,15 @@
 /**
  * Seed files of the published row schema, read whole before anything starts, and written from tasks.
  *
- *   pairs (seed_io)           snippet, input, output, imports[], original_snippet, composite_functions[]
- *   induction (code_f_seed_io) snippet, inputs[], outputs[], message, imports[]
+ *   pairs (seed_io)            snippet, input, output, imports[], original_snippet, composite_functions[], _input_type,
+ *                              _output_type
+ *   induction (code_f_seed_io) snippet, inputs[], outputs[], message, imports[], _input_types[], _output_types[]
+ *
+ * Types are names of Python types, as published. Deviation: where a snippet needs imports they stand in it too.
  */
 import { createHash } from 'node:crypto';
 import { UsageError } from '../config/errors.js';
+import { typeOfText } from '../reward/intrinsic/answer-diversity.js';
 import { parseSeedRows } from './seed-rows.js';
 import type { Task } from './types.js';
 
@@ -68,11 +72,27 @@ export type SeedTask = Pick<Task, 'code' | 'inputs' | 'outputs' | 'message'> & {
 export function seedFileText(kind: SeedFileKind, tasks: readonly SeedTask[]): string {
   return tasks
     .map(({ code, originalCode, imports, inputs, outputs, message }) => {
-      const common = { snippet: code, imports, original_snippet: originalCode, composite_functions: [] };
       const row =
         kind === 'pairs'
-          ? { ...common, input: inputs[0] ?? '', output: outputs[0] ?? '' }
-          : { ...common, inputs, outputs, message: message ?? '' };
+          ? {
+              snippet: code,
+              input: inputs[0] ?? '',
+              output: outputs[0] ?? '',
+              imports,
+              original_snippet: originalCode,
+              composite_functions: [],
+              _input_type: typeOfText(inputs[0] ?? ''),
+              _output_type: typeOfText(outputs[0] ?? ''),
+            }
+          : {
+              snippet: code,
+              inputs,
+              outputs,
+              message: message ?? '',
+              imports,
+              _input_types: inputs.map((input) => typeOfText(input)),
+              _output_types: outputs.map((output) => typeOfText(output)),
+            };
       return `${JSON.stringify(row)}\n`;
     })
     .join('');

@@ -73,7 +73,7 @@ export function parseSeedRows(text: string): { rows: SeedRow[]; broken: BrokenLi
       originalCode: row.original_snippet ?? row.snippet,
       inputs: 'inputs' in row ? row.inputs : [row.input],
       outputs: 'inputs' in row ? row.outputs : [row.output],
-      message: 'inputs' in row ? (row.message ?? null) : null,
+      message: 'inputs' in row && row.message !== '' ? (row.message ?? null) : null,
       imports,
     });
   }

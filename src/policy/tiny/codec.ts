@@ -19,7 +19,7 @@ import type { Completion, PolicyCodec, Prompt, ProposalReference } from '../code
 import type { ParsedProposal, ParsedSolution, SolverView, TaskKind } from '../../tasks/types.js';
 import { split } from '../split.js';
 import { PromptTooLongError } from '../text/codec.js';
-import { accepts, tinyGrammar } from './grammar.js';
+import { accepts, INDUCTION_INPUTS, tinyGrammar } from './grammar.js';
 import {
   MAX_INPUT_LENGTH,
   MAX_LIST_LENGTH,
@@ -55,6 +55,8 @@ export const tinyCodec: PolicyCodec = {
     return (
       length >= 1 &&
       length <= MAX_OPERATIONS &&
+      // A solver's prompt of more pairs than a proposer can write does not fit the context.
+      inputs.length <= INDUCTION_INPUTS &&
       inputs.every((input) => {
         const digits = parseList(input)?.length ?? 0;
         return digits >= MIN_INPUT_LENGTH && digits <= MAX_INPUT_LENGTH;
