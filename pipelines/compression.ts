@@ -5,8 +5,10 @@
  */
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import kafkajs from 'kafkajs';
 
+// By the default export: Node does not see these two among the names of a CommonJS module.
+const { CompressionCodecs, CompressionTypes } = kafkajs;
 const LEVEL = 1;
 const pack = promisify(gzip) as (bytes: Buffer, options: { level: number }) => Promise<Buffer>;
 const unpack = promisify(gunzip) as (bytes: Buffer) => Promise<Buffer>;
