@@ -5,7 +5,10 @@
  */
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import kafkajs from 'kafkajs';
+
+// Node finds no named export behind the first computed one of this CommonJS module.
+const { CompressionCodecs, CompressionTypes } = kafkajs;
 
 const LEVEL = 1;
 const pack = promisify(gzip) as (bytes: Buffer, options: { level: number }) => Promise<Buffer>;
