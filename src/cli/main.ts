@@ -25,6 +25,8 @@ const program = new Command('azr')
   .showSuggestionAfterError()
   .showHelpAfterError('(azr --help lists the commands)')
   .exitOverride()
+  // An option belongs to the command it stands behind: `seed verify FILE --json` is not a --json of `seed`.
+  .enablePositionalOptions()
   .addHelpText(
     'after',
     `

@@ -1,10 +1,10 @@
 /** Seed files end to end: made by a durable workflow, taken by a run after the sandbox bore them out, refused with reasons. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { azrCli, ROOT } from '../support/azr-cli.js';
+import { azrCli, azrUntil as until, killServices as killIn, ROOT } from '../support/azr-cli.js';
 
 const SMALL = [
   'policy.model.layers=2',
@@ -16,11 +16,16 @@ const SMALL = [
   'solve.batch=8',
   'evaluation.perBucket=5',
 ].flatMap((override) => ['--set', override]);
+/** Many rounds. */
+const FEW = ['--set', 'propose.batch=4'];
 const PUBLISHED = path.resolve(ROOT, '../shared/data/seeds');
 
 let folder: string;
 const { azr, azrJson } = azrCli(() => folder);
 const inFolder = (name: string): string => path.join(folder, name);
+
+const azrUntil = (args: readonly string[], sign: RegExp): Promise<void> => until(folder, args, sign);
+const killServices = (): Promise<void> => killIn(folder, azrJson);
 
 interface Fate {
   readonly file_name: string;
@@ -90,6 +95,37 @@ describe('seed files', () => {
     expect(replayed.differences).toEqual([]);
   });
 
+  it('are read by seed verify, which asks for no file to write', async () => {
+    const made = await azrJson<object>(['seed', 'verify', inFolder('io.jsonl'), '--json']);
+    expect(made).toMatchObject({ rows: 20, accepted: 20, rejected: 0, reasons: {} });
+    const none = await azr(['seed', 'tiny', '--out-io', inFolder('only.jsonl')]);
+    expect([none.code, none.err]).toEqual([2, expect.stringContaining('--out-f is missing')]);
+  });
+
+  it('survive kill -9 of everything while they are made, and are what they would have been', async () => {
+    const make = (name: string, ...more: string[]): string[] => {
+      const files = ['--out-io', inFolder(`${name}-io.jsonl`), '--out-f', inFolder(`${name}-f.jsonl`)];
+      return ['seed', 'tiny', '--run', name, '--rows', '40', ...files, ...SMALL, ...FEW, ...more];
+    };
+    const broken = azrUntil(make('killed'), /round [2-9]\d*:/);
+    await broken;
+    await killServices();
+    const resumed = await azr(make('killed'));
+    expect(resumed.code, resumed.err).toBe(0);
+    const whole = await azr(make('whole'));
+    expect(whole.code, whole.err).toBe(0);
+    for (const kind of ['io', 'f']) {
+      const [mine, other] = await Promise.all(
+        ['killed', 'whole'].map((name) => readFile(inFolder(`${name}-${kind}.jsonl`), 'utf8')),
+      );
+      expect(mine).toBe(other);
+      const lines = (mine ?? '').trimEnd().split('\n');
+      expect(new Set(lines).size).toBe(40);
+    }
+    const other = await azr(make('killed', '--seed', '9'));
+    expect([other.code, other.err]).toEqual([2, expect.stringContaining('another configuration')]);
+  });
+
   it('that lie are found out, row by row', async () => {
     const row = (output: string): string =>
       JSON.stringify({ snippet: 'def f(x):\n    x = x[::-1]\n    return x', input: '[1, 2, 3]', output });
@@ -112,6 +148,26 @@ describe('seed files', () => {
       ['stored-output-differs', 1],
       ['used', 1],
     ]);
+  });
+
+  it('are told apart by their rows, not by their names; repeats are refused where the buffer refuses them', async () => {
+    const code = 'def f(x):\n    x = x[::-1]\n    return x';
+    const pair = { snippet: code, input: '[1, 2, 3]', output: '[3, 2, 1]' };
+    const lie = { snippet: code, inputs: ['[1, 2, 3]'], outputs: ['[1, 2, 3]'], message: 'm' };
+    const inputs = ['[1, 2, 3]', '[2, 2, 3]', '[1, 2, 4]', '[1, 3, 3]', '[4, 2, 1]'];
+    const outputs = ['[3, 2, 1]', '[3, 2, 2]', '[4, 2, 1]', '[3, 3, 1]', '[1, 2, 4]'];
+    const tooMany = { snippet: code, inputs, outputs, message: 'm' };
+    const text = (...rows: object[]): string => rows.map((one) => `${JSON.stringify(one)}\n`).join('');
+    for (const sub of ['a', 'b']) await mkdir(inFolder(sub));
+    await writeFile(inFolder('a/seeds.jsonl'), text(pair, pair));
+    await writeFile(inFolder('b/seeds.jsonl'), text(lie, tooMany));
+    const run = await azr([
+      ...['run', 'tiny', '--run', 'names', '--iterations', '1', ...SMALL, '--follow'],
+      ...['--seed-io', inFolder('a/seeds.jsonl'), '--seed-f', inFolder('b/seeds.jsonl')],
+    ]);
+    expect(run.code, run.err).toBe(0);
+    const fates = (await fatesOf('names')).map(({ fate, rows }) => `${fate} ${rows}`);
+    expect(fates.sort()).toEqual(['duplicate 1', 'outside-domain 1', 'stored-output-differs 1', 'used 1']);
   });
 
   it.skipIf(!existsSync(PUBLISHED))(

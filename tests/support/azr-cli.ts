@@ -1,7 +1,10 @@
 /** The command line against a stack of the test's own, in a folder of its own. */
 import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { isAlive, type ProcessIdentity } from '../../src/config/stack-state.js';
 
 export const ROOT = path.resolve(import.meta.dirname, '../..');
 
@@ -51,3 +54,34 @@ export const SMALL_MODEL = [
   'policy.warmUp.steps=40',
   'policy.warmUp.rowsPerStep=64',
 ];
+
+/** Runs a command and kills it once its output has the sign. Rejects where it ends before. */
+export function azrUntil(dataDir: string, args: readonly string[], sign: RegExp): Promise<void> {
+  const child = spawn(process.execPath, [path.join(ROOT, 'bin/azr.mjs'), ...args], {
+    cwd: ROOT,
+    env: { ...process.env, AZR_DATA_DIR: dataDir },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let out = '';
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', () =>
+      sign.test(out) ? resolve() : reject(new Error(`ended without ${sign.source}:\n${out}`)),
+    );
+    child.stdout.on('data', (part: Buffer) => {
+      out += part.toString();
+      if (sign.test(out)) child.kill('SIGKILL');
+    });
+  });
+}
+
+/** kill -9 the supervisor first, so that it restarts nothing, then everything that it carried; returns when all are gone. */
+export async function killServices(dataDir: string, azrJson: AzrCli['azrJson']): Promise<void> {
+  const { services } = await azrJson<{ services: { pid?: number }[] }>(['status', '--json']);
+  const supervisor = JSON.parse(
+    await readFile(path.join(dataDir, 'state/supervisor.json'), 'utf8'),
+  ) as ProcessIdentity;
+  const pids = services.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  for (const pid of [supervisor.pid, ...pids]) process.kill(pid, 'SIGKILL');
+  while (isAlive(supervisor)) await sleep(50);
+}

@@ -11,4 +11,4 @@ LEFT JOIN (
     FROM task_rejected FINAL WHERE run_id = {run:String} AND origin = 'seed'
 ) AS r ON r.induction = s.induction AND r.line = s.line
 GROUP BY file_name, s.induction, fate
-ORDER BY file_name, s.induction, rows DESC
+ORDER BY file_name, s.induction, rows DESC, fate
