@@ -6,12 +6,6 @@
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import kafkajs from 'kafkajs';
-<<<<<<< HEAD
-=======
-
-// Node finds no named export behind the first computed one of this CommonJS module.
-const { CompressionCodecs, CompressionTypes } = kafkajs;
->>>>>>> w/seeding
 
 // By the default export: Node does not see these two among the names of a CommonJS module.
 const { CompressionCodecs, CompressionTypes } = kafkajs;
