@@ -3,7 +3,8 @@
  *
  * A row is run under several seeds before it is used; a pair serves deduction and abduction alike. A policy over a domain
  * of its own (tiny) cannot take rows from outside of it: those are verified like the others, and refused with a reason of
- * their own. Deviation: the published code plants the identity task beside any file, and uses rows as they are.
+ * their own. Deviation: the published code uses rows as they are, and no more of a
+ * file than its configuration counts.
  */
 import {
   acceptTask,
