@@ -3,8 +3,10 @@ SELECT depth, iteration, kind, origin, code, inputs, outputs, task_id
 FROM lineage(
     run = {run:String},
     task = if({task:String} != '', {task:String}, (
-        SELECT argMax(task_id, (iteration, task_id)) FROM task_accepted FINAL
-        WHERE run_id = {run:String} AND reference_task_ids.size0 > 0
+        SELECT max(task_id) FROM task_accepted FINAL
+        WHERE run_id = {run:String} AND reference_task_ids.size0 > 0 AND iteration = (
+            SELECT max(iteration) FROM task_accepted WHERE run_id = {run:String} AND reference_task_ids.size0 > 0
+        )
     )),
     generations = if({generations:String} != '', {generations:String}, '3')
 )
