@@ -88,6 +88,17 @@ export async function completeParameters(
   return values;
 }
 
+/** @throws UsageError where no run has that name, with the nearest one that has. */
+export async function requireRun(addresses: ServiceAddresses, run: string): Promise<void> {
+  const answer = await runSql(addresses, 'SELECT run_id FROM runs ORDER BY run_id', 'json');
+  const known = (JSON.parse(answer.toString('utf8')) as { run_id: string }[]).map(({ run_id }) => run_id);
+  if (known.includes(run)) return;
+  const near = nearest(run, known);
+  throw new UsageError(
+    `--run is ${JSON.stringify(run)}, which no run is called${near === undefined ? '' : `; did you mean ${near}?`} (npx azr runs lists all)`,
+  );
+}
+
 async function newestRun(addresses: ServiceAddresses): Promise<string> {
   const answer = await runSql(
     addresses,

@@ -4,7 +4,7 @@
  *
  * Beside each task: six references to earlier tasks of its run, one estimate of its learnability. Bounded, so that the
  * folder stays small: one attempt a task on average (two groups of eight for every sixteenth task), two components of
- * reward for every fourth task, one rejected proposal and one execution for every fourth. Completions have 24 tokens:
+ * reward for every fourth task, one rejected proposal and one execution for every fourth, 256 seed rows a run. Completions have 24 tokens:
  * this measures rows, not long texts. The last iteration of each run is written twice, as a sink that was killed before it
  * stored its place would: a query that counts repeats is wrong here. No prompts of proposals and no learner's rows are
  * written; no saved query reads them.
@@ -103,6 +103,7 @@ export function rowsOfRun(run: number, tasks: number): Statement[] {
     insert('task_rejected', rejectedRow(run, tasks), perFourth),
     insert('reward_assigned', rewardRow(run), `${perFourth} ARRAY JOIN ['learnability', 'format'] AS part`),
     insert('program_executed', executionRow(run), perFourth),
+    insert('seed_row_read', seedRow(run), '(SELECT number AS n, 0 AS it, 0 AS h FROM numbers(256))'),
   ];
 }
 
@@ -165,6 +166,11 @@ const rewardRow = (
 ): string => `${envelope(run, 'reward')}, if(h % 2 = 0, 'propose', 'solve') AS role,
   ${kindOf('intDiv(n, 4)')} AS kind, ${id('proposal', run, 'n')} AS subject_id, ${id('task', run, 'n')} AS task_id, toInt32(0) AS sample,
   (h % 9) / 8 AS reward, part AS component, (h % 9) / 8 AS raw, 1.0 AS coefficient, NULL AS cap, raw AS value`;
+
+const seedRow = (
+  run: number,
+): string => `${envelope(run, 'seed')}, 'seeds.jsonl' AS file_name, ${id('file', 0)} AS file_digest,
+  toInt32(n + 1) AS line, '{"snippet":"def f(x):\\n    return x","input":"1","output":"1"}' AS row_json`;
 
 const executionRow = (
   run: number,

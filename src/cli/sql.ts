@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import {
   completeParameters,
+  requireRun,
   runSql,
   savedQueries,
   savedQuery,
@@ -54,6 +55,7 @@ export function addSqlCommand(program: Command): void {
           tell('azr: the newest events are not in ClickHouse yet; the answer may lag behind');
         const given = namedValues(options.param);
         if (options.run !== undefined) given['run'] = options.run;
+        if (given['run'] !== undefined) await requireRun(addresses, given['run']);
         const answer = await runSql(
           addresses,
           text,

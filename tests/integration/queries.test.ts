@@ -2,7 +2,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clickHouseClient, migrate } from '../../pipelines/clickhouse/client.js';
 import { rowsOf } from '../../pipelines/clickhouse/rows.js';
-import { completeParameters, parametersOf, runSql, savedQueries, savedQuery } from '../../pipelines/sql.js';
+import {
+  completeParameters,
+  parametersOf,
+  requireRun,
+  runSql,
+  savedQueries,
+  savedQuery,
+} from '../../pipelines/sql.js';
 import type { AzrEvent, EventDataByType } from '../../schemas/generated/events.js';
 import { UsageError } from '../../src/config/errors.js';
 import { resolveRunConfig } from '../../src/config/presets.js';
@@ -36,6 +43,12 @@ beforeAll(async () => {
     runStarted(RUN, config),
     ...[1, 2].flatMap((iteration) => iterationEvents(RUN, iteration, config, {})).map(withGroups),
     ...family,
+    event('SeedRowRead', { runId: RUN, iteration: 0 }, ['seed', 1], {
+      fileName: 'seeds.jsonl',
+      fileDigest: 'digest',
+      line: 1,
+      rowJson: JSON.stringify({ snippet: 'def f(x):\n    return x', input: '1', output: '1' }),
+    }),
   ];
   // Twice: what was delivered again is no second fact.
   for (const given of [...events, ...events]) {
@@ -123,6 +136,15 @@ describe('saved queries', () => {
         rows: 8,
         tokens: 40,
       })),
+    );
+  });
+
+  it('a run that is not there is named, with the nearest one that is', async () => {
+    await expect(requireRun(addresses, RUN)).resolves.toBeUndefined();
+    await expect(requireRun(addresses, 'aksed')).rejects.toThrow(
+      new UsageError(
+        '--run is "aksed", which no run is called; did you mean asked? (npx azr runs lists all)',
+      ),
     );
   });
 
