@@ -231,7 +231,7 @@ describe('a fork', () => {
       `iteration is 9; accepted are completed iterations of ${parent}: 0 to 3`,
     );
     await expect(fork({ runId: 'a b' })).rejects.toThrow(/--run is "a b"; accepted are letters/);
-    await expect(fork({ runId, overrides: ['policy.model.layers=2'] })).rejects.toThrow(
+    await expect(fork({ runId, overrides: ['policy.model.layers=3'] })).rejects.toThrow(
       /--set changes the policy .* accepted are all other groups/,
     );
     await expect(

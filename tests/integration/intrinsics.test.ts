@@ -178,9 +178,11 @@ describe('intrinsic terms', () => {
       'sql',
       '--saved',
       'reward-components',
+      '--run',
+      'paid',
       '--json',
     ]);
-    const shown = table.filter((row) => row.run_id === 'paid').map(({ component }) => component);
+    const shown = table.map(({ component }) => component);
     for (const term of TERMS) expect(shown).toContain(term);
   });
 
