@@ -83,29 +83,29 @@ class Fields {
   }
 
   count(name: string, absent?: number): number {
-    const value = this.get(name) ?? absent;
-    if (!Number.isInteger(value) || (value as number) < 1) this.fail(name, 'are integers from 1');
-    return value as number;
+    const value = this.positive(name, absent);
+    if (!Number.isInteger(value)) this.fail(name, 'are integers from 1');
+    return value;
   }
 
   positive(name: string, absent?: number): number {
     const value = this.get(name) ?? absent;
     if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
       this.fail(name, 'are numbers above 0');
-    return value as number;
+    return value;
   }
 
   flag(name: string, absent: boolean): boolean {
     const value = this.get(name) ?? absent;
     if (typeof value !== 'boolean') this.fail(name, 'are true, false');
-    return value as boolean;
+    return value;
   }
 
   oneOf(name: string, accepted: readonly string[], absent?: string): string {
     const value = this.get(name) ?? absent;
     if (typeof value !== 'string' || !accepted.includes(value))
       this.fail(name, `${accepted.length === 1 ? 'is' : 'are'} ${accepted.join(', ')}`);
-    return value as string;
+    return value;
   }
 
   /** A token or several. */
