@@ -1,4 +1,4 @@
-/** A Python script of this folder that is spoken to in lines. */
+/** A Python script that is spoken to in lines. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -16,15 +16,20 @@ export class LineProcess {
     this.answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** Starts `script` under `python`, sends the first line and waits for `ready`. */
+  /**
+   * Starts `script` under `python`, sends the first line and waits for `ready`.
+   * @param script of this folder, or a URL
+   * @param flags of the interpreter; by default it sees no installed packages
+   */
   static async start(
     python: string,
-    script: string,
+    script: string | URL,
     args: readonly string[],
     first: unknown,
+    flags: readonly string[] = ['-s', '-S', '-B'],
   ): Promise<LineProcess> {
     const file = fileURLToPath(new URL(script, import.meta.url));
-    const child = spawn(python, ['-s', '-S', '-B', file, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(python, [...flags, file, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
     await once(child, 'spawn');
     if (child.pid === undefined) throw new Error(`${script} has no process id`);
     const started = new LineProcess(child, child.pid);

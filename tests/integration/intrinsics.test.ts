@@ -29,6 +29,8 @@ const TERMS: readonly IntrinsicTerm[] = [...PROGRAM_TERMS, ...INDUCTION_TERMS];
 const DIVERSITY = TERMS.filter((term) => term.endsWith('answer_diversity'));
 const SMALL = [
   ...SMALL_MODEL,
+  // Long enough to solve some tasks of every kind, so that every family of terms is paid.
+  'policy.warmUp.steps=200',
   'propose.batch=16',
   'solve.batch=4',
   'evaluation.perBucket=2',

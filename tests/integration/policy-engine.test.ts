@@ -175,7 +175,8 @@ async function learnRows(count: number, seed: number): Promise<LearnRow[]> {
     prompt: requests[i]?.prompt ?? [],
     completion: tokens,
     logProbs: logProbs.map((logProb) => logProb + 0.8 * (random.uniform() - 0.5)),
-    advantage: 2 * random.uniform() - 1,
+    // Both signs, none near zero, so that each term of the loss tells.
+    advantage: (i % 2 === 0 ? 1 : -1) * (0.25 + 0.75 * random.uniform()),
   }));
 }
 

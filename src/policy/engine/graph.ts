@@ -36,11 +36,20 @@ export type Attribute =
       readonly tensor: { readonly dtype: DType; readonly shape: readonly number[]; readonly content: Buffer };
     };
 
-interface Node {
+export interface Node {
   readonly name: string;
   readonly op: string;
   readonly inputs: string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
+}
+
+/** Where a loop stands among the nodes: from its first Enter to behind its last Exit. */
+export interface Loop {
+  readonly begin: number;
+  readonly end: number;
+  /** By variable. */
+  readonly merges: readonly Node[];
+  readonly condition: Node;
 }
 
 /** The GraphDef version that libtensorflow 2.18 writes or any before it. */
@@ -48,8 +57,18 @@ const PRODUCER_VERSION = 1882;
 
 export class Graph {
   readonly #nodes: Node[] = [];
+  readonly #loops: Loop[] = [];
   readonly #constants = new Map<string, Tensor>();
   #frame: Frame | null = null;
+
+  /** In an order in which each node's inputs come before it, but for a loop's way back into its Merge nodes. */
+  get nodes(): readonly Node[] {
+    return this.#nodes;
+  }
+
+  get loops(): readonly Loop[] {
+    return this.#loops;
+  }
 
   /** A node; its outputs have the given types. Inputs from outside the current loop are captured. */
   op(
@@ -146,6 +165,7 @@ export class Graph {
     body: (variables: readonly Tensor[]) => readonly Tensor[],
   ): Tensor[] {
     const outer = this.#frame;
+    const begin = this.#nodes.length;
     const frame: Frame = { name: `while${this.#nodes.length}`, parent: outer, captured: new Map() };
     if (outer !== null) throw new Error('loops within loops are not supported');
     const entered = initial.map((tensor) => this.#enter(tensor, frame, false));
@@ -183,6 +203,12 @@ export class Graph {
       return { ...this.op1('Exit', [tensor], { T: { type: tensor.dtype } }, tensor.dtype), frame: outer };
     });
     this.#frame = outer;
+    this.#loops.push({
+      begin,
+      end: this.#nodes.length,
+      merges: mergeNodes,
+      condition: this.#nodeOf(predicate),
+    });
     return exits;
   }
 

@@ -17,7 +17,8 @@ interface TensorMetadata {
   readonly shape: readonly number[];
 }
 
-interface Binding {
+/** What the engine needs of TensorFlow: the native addon, or the public API behind the same calls (eager/). */
+export interface Binding {
   createTensor(shape: readonly number[], dtype: number, data: Float32Array | Int32Array): number;
   deleteTensor(id: number): void;
   tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
@@ -32,6 +33,10 @@ interface Binding {
   isUsingGpuDevice(): boolean;
   getNumOfTensors(): number;
   readonly TF_Version: string;
+  /** Where graphs are taken as they are, without a file between. */
+  loadGraph?(graph: Graph): number;
+  /** Where it is not the addon. */
+  describe?(): Pick<BackendInfo, 'backend' | 'library' | 'reason'>;
 }
 
 /** A tensor that lives in TensorFlow until it is deleted. */
@@ -43,18 +48,8 @@ export interface NativeTensor {
 export class Native {
   readonly #binding: Binding;
 
-  constructor() {
-    const require = createRequire(import.meta.url);
-    let tf: { backend(): { binding: Binding } };
-    try {
-      tf = require('@tensorflow/tfjs-node-gpu') as typeof tf;
-    } catch (error) {
-      throw new Error(
-        `the TensorFlow library is not set up (${(error as Error).message.split('\n')[0] ?? ''}); run: node scripts/start.mjs --setup-only`,
-        { cause: error },
-      );
-    }
-    this.#binding = tf.backend().binding;
+  constructor(binding: Binding = nativeBinding()) {
+    this.#binding = binding;
   }
 
   describe(threads: number): BackendInfo {
@@ -65,6 +60,7 @@ export class Native {
       library: `libtensorflow ${this.#binding.TF_Version}`,
       threads,
       reason: gpu ? 'a CUDA device is present' : 'no CUDA device: the same package on its CPU kernels',
+      ...this.#binding.describe?.(),
     };
   }
 
@@ -91,6 +87,8 @@ export class Native {
 
   /** @param inputs placeholders of the graph. */
   compile(graph: Graph, inputs: readonly Tensor[], outputs: readonly Tensor[]): Program {
+    const taken = this.#binding.loadGraph?.(graph);
+    if (taken !== undefined) return new Program(this.#binding, taken, inputs, outputs);
     const folder = mkdtempSync(path.join(os.tmpdir(), 'azr-graph-'));
     try {
       writeFileSync(path.join(folder, 'saved_model.pb'), graph.savedModel());
@@ -99,6 +97,19 @@ export class Native {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  }
+}
+
+function nativeBinding(): Binding {
+  const require = createRequire(import.meta.url);
+  try {
+    const tf = require('@tensorflow/tfjs-node-gpu') as { backend(): { binding: Binding } };
+    return tf.backend().binding;
+  } catch (error) {
+    throw new Error(
+      `the TensorFlow library is not set up (${(error as Error).message.split('\n')[0] ?? ''}); run: node scripts/start.mjs --setup-only`,
+      { cause: error },
+    );
   }
 }
 

@@ -45,9 +45,12 @@ export class TensorflowEngine implements PolicyEngine {
   readonly #samplers: Kept<Sampler>;
   readonly #learners: Kept<Learner>;
 
-  /** @param threads what TensorFlow was told by its environment; reported, not set, here. */
-  constructor(threads: number) {
-    this.#native = new Native();
+  /**
+   * @param threads what TensorFlow was told by its environment; reported, not set, here.
+   * @param native where tensors live and graphs run; default: TensorFlow's own session
+   */
+  constructor(threads: number, native = new Native()) {
+    this.#native = native;
     this.backend = this.#native.describe(threads);
     this.#samplers = new Kept((spec) => new Sampler(this.#native, spec));
     this.#learners = new Kept((spec) => new Learner(this.#native, spec));
