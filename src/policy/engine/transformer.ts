@@ -54,6 +54,11 @@ export function layerOf(tape: Tape, spec: ModelSpec, parameters: Parameters, lay
   };
 }
 
+/** Every parameter of a layer, as it stands. */
+function layerParameters(parameters: Parameters, layer: number): Tensor[] {
+  return [...parameters].flatMap(([name, tensor]) => (name.startsWith(`layer${layer}.`) ? [tensor] : []));
+}
+
 /** x [n, d] / rms(x) * weight [d] */
 export function norm(tape: Tape, spec: ModelSpec, x: Tensor, weight: Tensor): Tensor {
   return tape.rmsNorm(x, weight, spec.normEpsilon ?? NORM_EPSILON);
@@ -101,7 +106,7 @@ export function feedForward(tape: Tape, spec: ModelSpec, layer: Layer, x: Tensor
 export interface SequenceForward {
   /** After the last layer, before the final norm: [b * s, d] */
   readonly hidden: Tensor;
-  /** Rotated keys and values by layer: [b, keyValueHeads, s, headWidth] */
+  /** Rotated keys and values by layer: [b, keyValueHeads, s, headWidth]; none where they are recomputed. */
   readonly keys: readonly Tensor[];
   readonly values: readonly Tensor[];
 }
@@ -109,6 +114,7 @@ export interface SequenceForward {
 /**
  * @param tokens [b, s], left-aligned; what is padded on the right is seen by no real token. Both sizes are free, s up to
  * the spec's context.
+ * @param recompute whether gradients compute each layer again from its input, instead of keeping what is inside it.
  */
 export function sequenceForward(
   o: Operations,
@@ -116,9 +122,8 @@ export function sequenceForward(
   spec: ModelSpec,
   parameters: Parameters,
   tokens: Tensor,
+  recompute = false,
 ): SequenceForward {
-  const { heads } = spec;
-  const { headWidth: w, keyValueHeads, groups, parts } = attentionShape(spec);
   const s = o.size(tokens, 1);
   const places = o.range(s);
   const rotation = rotationOf(o, spec)(places);
@@ -128,36 +133,55 @@ export function sequenceForward(
     o.graph.scalar(MASKED),
     o.graph.scalar(0),
   );
-
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
-  const byHead = (x: Tensor): Tensor => tape.transpose(x, [0, 2, 1, 3]);
-  // The queries of a group meet their key head as rows of one product: no key is repeated.
-  const rows: Shape = groups === 1 ? [] : [-1, keyValueHeads, o.mul(o.graph.int(groups), s)];
-  const group = (x: Tensor, last: number | Tensor): Tensor =>
-    groups === 1 ? x : tape.reshape(x, [...rows, last], [-1, heads, s, last]);
-  const ungroup = (x: Tensor, last: number | Tensor): Tensor =>
-    groups === 1 ? x : tape.reshape(x, [-1, heads, s, last], [...rows, last]);
   // [b * s, d]
   let x = tape.embedding(parameter(parameters, 'embedding'), o.reshape(tokens, [-1]), spec.vocabulary);
   for (let i = 0; i < spec.layers; i++) {
-    const layer = layerOf(tape, spec, parameters, i);
-    const [query, key, value] = queryKeyValue(tape, spec, layer, x, rotation, [-1, s]).map(byHead) as [
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
-    keys.push(key);
-    values.push(value);
-    // [b, heads, s, s]
-    const scores = ungroup(tape.batchMatMulTransposed(group(query, w), key), s);
-    const attention = tape.maskedSoftmax(scores, 1 / Math.sqrt(w), mask);
-    const seen = ungroup(tape.batchMatMul(group(attention, s), value), w);
-    const mixed = tape.reshape(tape.transpose(seen, [0, 2, 1, 3]), [-1, parts[0]], [-1, s, heads, w]);
-    x = tape.add(x, tape.matMul(mixed, layer.out));
-    x = feedForward(tape, spec, layer, x);
+    const run = (on: Tape, from: Tensor): ReturnType<typeof layerForward> =>
+      layerForward(o, on, spec, layerOf(on, spec, parameters, i), from, { s, rotation, mask });
+    if (recompute) {
+      x = tape.recomputed(x, layerParameters(parameters, i), (on, from) => run(on, from).x);
+    } else {
+      const after = run(tape, x);
+      keys.push(after.key);
+      values.push(after.value);
+      x = after.x;
+    }
   }
   return { hidden: x, keys, values };
+}
+
+/** x [b * s, d] through one layer. */
+function layerForward(
+  o: Operations,
+  tape: Tape,
+  spec: ModelSpec,
+  layer: Layer,
+  x: Tensor,
+  { s, rotation, mask }: { readonly s: Tensor; readonly rotation: Rotation; readonly mask: Tensor },
+): { x: Tensor; key: Tensor; value: Tensor } {
+  const { heads } = spec;
+  const { headWidth: w, keyValueHeads, groups, parts } = attentionShape(spec);
+  // The queries of a group meet their key head as rows of one product: no key is repeated.
+  const rows: Shape = groups === 1 ? [] : [-1, keyValueHeads, o.mul(o.graph.int(groups), s)];
+  const group = (y: Tensor, last: number | Tensor): Tensor =>
+    groups === 1 ? y : tape.reshape(y, [...rows, last], [-1, heads, s, last]);
+  const ungroup = (y: Tensor, last: number | Tensor): Tensor =>
+    groups === 1 ? y : tape.reshape(y, [-1, heads, s, last], [...rows, last]);
+  const byHead = (y: Tensor): Tensor => tape.transpose(y, [0, 2, 1, 3]);
+  const [query, key, value] = queryKeyValue(tape, spec, layer, x, rotation, [-1, s]).map(byHead) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  // [b, heads, s, s]
+  const scores = ungroup(tape.batchMatMulTransposed(group(query, w), key), s);
+  const attention = tape.maskedSoftmax(scores, 1 / Math.sqrt(w), mask);
+  const seen = ungroup(tape.batchMatMul(group(attention, s), value), w);
+  const mixed = tape.reshape(byHead(seen), [-1, parts[0]], [-1, s, heads, w]);
+  const attended = tape.add(x, tape.matMul(mixed, layer.out));
+  return { x: feedForward(tape, spec, layer, attended), key, value };
 }
 
 /** hidden [n, d] -> logits [n, vocabulary] */
