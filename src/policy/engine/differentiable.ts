@@ -219,6 +219,22 @@ export class Tape {
     return this.#record(o.gather(x, indices), (g) => [[x, o.gather(o.concat([g, nothing], 0), inverse)]]);
   }
 
+  /**
+   * f(x), of which nothing but x is kept: what its gradient needs is computed again when the gradient comes by, and not
+   * earlier (activation recomputation; Chen et al. 2016, arXiv 1604.06174).
+   * @param parameters what else f differentiates.
+   */
+  recomputed(x: Tensor, parameters: readonly Tensor[], f: (tape: Tape, x: Tensor) => Tensor): Tensor {
+    const o = this.#o;
+    return this.#record(f(new Tape(o), x), (g) => {
+      const again = new Tape(o);
+      // Held back until the gradient is there; and no optimiser takes it for the first time's nodes.
+      const start = o.after(x, g);
+      const gradients = again.gradients(f(again, start), g, [start, ...parameters]);
+      return [x, ...parameters].map((input, i) => [input, gradients[i] as Tensor] as const);
+    });
+  }
+
   /** Gradients of `wrt`, given the gradient of one output. */
   gradients(output: Tensor, gradient: Tensor, wrt: readonly Tensor[]): Tensor[] {
     const pending = new Map<string, Tensor[]>([[output.name, [gradient]]]);

@@ -54,6 +54,11 @@ export function layerOf(tape: Tape, spec: ModelSpec, parameters: Parameters, lay
   };
 }
 
+/** Every parameter of a layer, as it stands. */
+function layerParameters(parameters: Parameters, layer: number): Tensor[] {
+  return [...parameters].flatMap(([name, tensor]) => (name.startsWith(`layer${layer}.`) ? [tensor] : []));
+}
+
 /** x [n, d] / rms(x) * weight [d] */
 export function norm(tape: Tape, spec: ModelSpec, x: Tensor, weight: Tensor): Tensor {
   return tape.rmsNorm(x, weight, spec.normEpsilon ?? NORM_EPSILON);
@@ -104,16 +109,25 @@ export interface KeysAndValues {
   readonly values: readonly Tensor[];
 }
 
+/** Keys and values: none where they are recomputed. */
 export interface SequenceForward extends KeysAndValues {
   /** After the last layer, before the final norm: [b * s, d] */
   readonly hidden: Tensor;
 }
 
+export interface SequenceOptions {
+  /** Whether gradients compute each layer again from its input, instead of keeping what is inside it; default: no. */
+  readonly recompute?: boolean;
+  /**
+   * Keys and values of the same rows' first tokens, where `tokens` go on from them; what comes back has them too. Not
+   * differentiated.
+   */
+  readonly past?: KeysAndValues;
+}
+
 /**
  * @param tokens [b, s], left-aligned; what is padded on the right is seen by no real token. Both sizes are free, s up to
  * the spec's context.
- * @param past of the same rows' first tokens, where `tokens` go on from them; what comes back has them too. Not
- * differentiated.
  */
 export function sequenceForward(
   o: Operations,
@@ -121,10 +135,8 @@ export function sequenceForward(
   spec: ModelSpec,
   parameters: Parameters,
   tokens: Tensor,
-  past?: KeysAndValues,
+  { recompute = false, past }: SequenceOptions = {},
 ): SequenceForward {
-  const { heads } = spec;
-  const { headWidth: w, keyValueHeads, groups, parts } = attentionShape(spec);
   const s = o.size(tokens, 1);
   const before = past === undefined ? undefined : o.size(past.keys[0] as Tensor, 2);
   const places = before === undefined ? o.range(s) : o.add(o.range(s), before);
@@ -136,40 +148,67 @@ export function sequenceForward(
     o.graph.scalar(MASKED),
     o.graph.scalar(0),
   );
-
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
-  const byHead = (x: Tensor): Tensor => tape.transpose(x, [0, 2, 1, 3]);
-  const sizes = { h: keyValueHeads, g: groups, n: s, w };
   // [b * s, d]
   let x = tape.embedding(parameter(parameters, 'embedding'), o.reshape(tokens, [-1]), spec.vocabulary);
   for (let i = 0; i < spec.layers; i++) {
-    const layer = layerOf(tape, spec, parameters, i);
-    const [query, newKey, newValue] = queryKeyValue(tape, spec, layer, x, rotation, [-1, s]).map(byHead) as [
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
-    const key = past === undefined ? newKey : o.concat([past.keys[i] as Tensor, newKey], 2);
-    const value = past === undefined ? newValue : o.concat([past.values[i] as Tensor, newValue], 2);
-    keys.push(key);
-    values.push(value);
-    const seen = tape.attention(
-      tape.reshape(query, [-1, keyValueHeads, groups, s, w], [-1, heads, s, w]),
-      key,
-      value,
-      mask,
-      sizes,
-    );
-    const byToken = tape.transpose(
-      tape.reshape(seen, [-1, heads, s, w], [-1, keyValueHeads, groups, s, w]),
-      [0, 2, 1, 3],
-    );
-    const mixed = tape.reshape(byToken, [-1, parts[0]], [-1, s, heads, w]);
-    x = tape.add(x, tape.matMul(mixed, layer.out));
-    x = feedForward(tape, spec, layer, x);
+    const run = (on: Tape, from: Tensor): ReturnType<typeof layerForward> =>
+      layerForward(o, on, spec, layerOf(on, spec, parameters, i), from, {
+        s,
+        rotation,
+        mask,
+        past: past === undefined ? undefined : [past.keys[i] as Tensor, past.values[i] as Tensor],
+      });
+    if (recompute) {
+      x = tape.recomputed(x, layerParameters(parameters, i), (on, from) => run(on, from).x);
+    } else {
+      const after = run(tape, x);
+      keys.push(after.key);
+      values.push(after.value);
+      x = after.x;
+    }
   }
   return { hidden: x, keys, values };
+}
+
+/** x [b * s, d] through one layer. */
+function layerForward(
+  o: Operations,
+  tape: Tape,
+  spec: ModelSpec,
+  layer: Layer,
+  x: Tensor,
+  {
+    s,
+    rotation,
+    mask,
+    past,
+  }: {
+    readonly s: Tensor;
+    readonly rotation: Rotation;
+    readonly mask: Tensor;
+    readonly past: readonly [Tensor, Tensor] | undefined;
+  },
+): { x: Tensor; key: Tensor; value: Tensor } {
+  const { heads } = spec;
+  const { headWidth: w, keyValueHeads: h, groups: g, parts } = attentionShape(spec);
+  const byHead = (y: Tensor): Tensor => tape.transpose(y, [0, 2, 1, 3]);
+  const [query, newKey, newValue] = queryKeyValue(tape, spec, layer, x, rotation, [-1, s]).map(byHead) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const key = past === undefined ? newKey : o.concat([past[0], newKey], 2);
+  const value = past === undefined ? newValue : o.concat([past[1], newValue], 2);
+  const [flat, grouped] = [
+    [-1, heads, s, w],
+    [-1, h, g, s, w],
+  ] as const;
+  const seen = tape.attention(tape.reshape(query, grouped, flat), key, value, mask, { h, g, n: s, w });
+  const mixed = tape.reshape(byHead(tape.reshape(seen, flat, grouped)), [-1, parts[0]], [-1, s, heads, w]);
+  const attended = tape.add(x, tape.matMul(mixed, layer.out));
+  return { x: feedForward(tape, spec, layer, attended), key, value };
 }
 
 /** hidden [n, d] -> logits [n, vocabulary] */
