@@ -20,19 +20,58 @@ export interface GrammarTable {
   readonly start: Readonly<Record<string, number>>;
 }
 
+/**
+ * How Llama 3 stretches rotary positions beyond the context that it was first trained with (Grattafiori et al. 2024,
+ * arXiv 2407.21783; `rope_type` "llama3" of Transformers): wavelengths above originalContext / lowFrequencyFactor are
+ * `factor` times as long, those below originalContext / highFrequencyFactor stay, and between the two the frequency is
+ * interpolated.
+ */
+export interface RotaryScaling {
+  readonly factor: number;
+  readonly lowFrequencyFactor: number;
+  readonly highFrequencyFactor: number;
+  readonly originalContext: number;
+}
+
+/**
+ * A decoder-only transformer. What is optional is absent for the tiny policy, whose checkpoints, digests and numbers
+ * rest on that; pre-trained models state it (hugging-face/config.ts).
+ */
 export interface ModelSpec {
   readonly vocabulary: number;
   readonly layers: number;
   readonly width: number;
+  /** Query heads. */
   readonly heads: number;
+  /** Heads of keys and values, each met by heads / keyValueHeads queries (Ainslie et al. 2023); absent: heads. */
+  readonly keyValueHeads?: number;
+  /** Absent: width / heads. */
+  readonly headWidth?: number;
+  /** Biases of the query, key and value projections (Qwen2); the output projection has none. Absent: none. */
+  readonly attentionBias?: boolean;
+  /** RMS norms of each head's query and key before they are rotated (Qwen3). Absent: none. */
+  readonly queryKeyNorm?: boolean;
+  /** An output matrix of its own; absent: the embedding is the output matrix too. */
+  readonly untied?: boolean;
+  /** Added to the mean square in RMS norms; absent: 1e-6. */
+  readonly normEpsilon?: number;
   /** Width of the feed-forward part's hidden layer. */
   readonly hidden: number;
   /** Longest prompt + completion, in tokens. */
   readonly context: number;
   /** Base of the rotary positions' wavelengths; absent: 10,000 (Su et al. 2021). */
   readonly rotaryBase?: number;
+  readonly rotaryScaling?: RotaryScaling;
+  /**
+   * Rotary angles in float32, as Transformers computes them, inside the graph: no table as long as the context. Absent:
+   * a table made in double precision.
+   */
+  readonly rotaryInGraph?: boolean;
   readonly padToken: number;
-  readonly endToken: number;
+  /** Absent: nothing but its length ends a completion. */
+  readonly endToken?: number;
+  /** Tokens beside endToken that end a completion; absent: none. */
+  readonly moreEndTokens?: readonly number[];
   /** Absent for policies over free text. */
   readonly grammar?: GrammarTable;
 }
@@ -77,6 +116,8 @@ export interface LearnRow {
   readonly completion: readonly number[];
   /** Behaviour log-probabilities; empty for likelihood rows. */
   readonly logProbs: readonly number[];
+  /** Which of the completion's tokens the loss is on; absent: all. */
+  readonly mask?: readonly boolean[];
   readonly advantage: number;
   readonly grammar?: string;
 }
@@ -104,6 +145,8 @@ export interface LearnConfig {
   readonly aggregation: 'token' | 'sequence';
   /** Order of rows in minibatches. */
   readonly shuffleSeed: number;
+  /** Keep the layers' inputs alone and compute the rest again for the gradients: less memory, more time. Absent: no. */
+  readonly recompute?: boolean;
 }
 
 /** A warm-up's configuration. */

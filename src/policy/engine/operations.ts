@@ -35,11 +35,19 @@ export class Operations {
   square = (x: Tensor): Tensor => this.#unary('Square', x);
   sqrt = (x: Tensor): Tensor => this.#unary('Sqrt', x);
   rsqrt = (x: Tensor): Tensor => this.#unary('Rsqrt', x);
+  cos = (x: Tensor): Tensor => this.#unary('Cos', x);
+  sin = (x: Tensor): Tensor => this.#unary('Sin', x);
   sigmoid = (x: Tensor): Tensor => this.#unary('Sigmoid', x);
   softmax = (x: Tensor): Tensor => this.#unary('Softmax', x);
   logSoftmax = (x: Tensor): Tensor => this.#unary('LogSoftmax', x);
   l2Loss = (x: Tensor): Tensor => this.#unary('L2Loss', x);
   identity = (x: Tensor): Tensor => this.#unary('Identity', x);
+  /** x, not before `dependency` is there. */
+  after(x: Tensor, dependency: Tensor): Tensor {
+    const [output] = this.graph.op('Identity', [x], numeric(x), [x.dtype], [dependency]);
+    return output as Tensor;
+  }
+
   greater = (a: Tensor, b: Tensor): Tensor => this.#compare('Greater', a, b);
   less = (a: Tensor, b: Tensor): Tensor => this.#compare('Less', a, b);
   equal = (a: Tensor, b: Tensor): Tensor => this.#compare('Equal', a, b);
@@ -131,6 +139,11 @@ export class Operations {
     );
   }
 
+  /** a [n], b [n] -> [n, 2] */
+  pairs(a: Tensor, b: Tensor): Tensor {
+    return this.graph.op1('Pack', [a, b], { ...numeric(a), N: { int: 2 }, axis: { int: 1 } }, a.dtype);
+  }
+
   gatherNd(table: Tensor, indices: Tensor): Tensor {
     return this.graph.op1(
       'GatherNd',
@@ -150,13 +163,18 @@ export class Operations {
     );
   }
 
-  split(x: Tensor, axis: number, parts: number): Tensor[] {
-    return this.graph.op(
-      'Split',
-      [this.graph.int(axis), x],
-      { ...numeric(x), num_split: { int: parts } },
-      Array.from({ length: parts }, () => x.dtype),
-    );
+  /** Parts of the given sizes along `axis`. */
+  split(x: Tensor, axis: number, parts: readonly number[]): Tensor[] {
+    const outputs = parts.map(() => x.dtype);
+    const count = { ...numeric(x), num_split: { int: parts.length } };
+    return parts.every((size) => size === parts[0])
+      ? this.graph.op('Split', [this.graph.int(axis), x], count, outputs)
+      : this.graph.op(
+          'SplitV',
+          [x, this.graph.ints(parts), this.graph.int(axis)],
+          { ...count, Tlen: { type: 'int' } },
+          outputs,
+        );
   }
 
   concat(tensors: readonly Tensor[], axis: number): Tensor {
@@ -189,6 +207,39 @@ export class Operations {
     const size = end === null ? -1 : begin === null ? end : this.sub(end, begin);
     const sizes = this.sizes(Array.from({ length: rank }, (_, i) => (i === axis ? size : -1)));
     return this.graph.op1('Slice', [x, at, sizes], { ...numeric(x), Index: { type: 'int' } }, x.dtype);
+  }
+
+  /** x [n, m] + bias [m] */
+  addBias(x: Tensor, bias: Tensor): Tensor {
+    return this.graph.op1('BiasAdd', [x, bias], numeric(x), x.dtype);
+  }
+
+  /** Sums over rows: [n, m] -> [m] */
+  biasGradient(g: Tensor): Tensor {
+    return this.graph.op1('BiasAddGrad', [g], numeric(g), g.dtype);
+  }
+
+  /**
+   * logits [n, v], targets [n] int -> -log softmax(logits)[target], [n], and its gradient with respect to the logits,
+   * softmax - onehot, [n, v].
+   */
+  sparseCrossEntropy(logits: Tensor, targets: Tensor): [Tensor, Tensor] {
+    return this.graph.op(
+      'SparseSoftmaxCrossEntropyWithLogits',
+      [logits, targets],
+      { ...numeric(logits), Tlabels: { type: 'int' } },
+      [logits.dtype, logits.dtype],
+    ) as [Tensor, Tensor];
+  }
+
+  /** sorted [n, v], values [n, m] -> how many entries of each row are at most the value: [n, m] int */
+  upperBound(sorted: Tensor, values: Tensor): Tensor {
+    return this.graph.op1(
+      'UpperBound',
+      [sorted, values],
+      { ...numeric(sorted), out_type: { type: 'int' } },
+      'int',
+    );
   }
 
   #reduce(op: string, x: Tensor, axes: readonly number[], keepDims: boolean): Tensor {

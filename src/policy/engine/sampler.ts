@@ -8,6 +8,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ModelSpec, Sample, SampleRequest } from '../port.js';
 import { startState } from './grammar-states.js';
 import { Scope, type Native, type NativeTensor } from './native.js';
+import { attentionShape, endTokens } from './parameters.js';
 import { checkRequest, planSampling, type SamplingBatch } from './sampling-batches.js';
 import { DecodeProgram, PrefillProgram, type DecodeState } from './sampling-graph.js';
 import { uniform } from './uniforms.js';
@@ -32,12 +33,14 @@ interface Row {
 export class Sampler {
   readonly #native: Native;
   readonly #spec: ModelSpec;
+  readonly #ends: ReadonlySet<number>;
   readonly #prefill: PrefillProgram;
   readonly #decode: DecodeProgram;
 
   constructor(native: Native, spec: ModelSpec) {
     this.#native = native;
     this.#spec = spec;
+    this.#ends = new Set(endTokens(spec));
     this.#prefill = new PrefillProgram(native, spec);
     this.#decode = new DecodeProgram(native, spec);
   }
@@ -159,7 +162,8 @@ export class Sampler {
     scope: Scope,
   ): { state: DecodeState<NativeTensor>; promptLengths: number[] } {
     const native = this.#native;
-    const { heads, width, padToken } = this.#spec;
+    const { padToken } = this.#spec;
+    const { keyValueHeads, headWidth } = attentionShape(this.#spec);
     const promptLengths = prompts.map(({ prompt }) => prompt.length);
     const longest = Math.max(...promptLengths);
     const tokens = new Int32Array(prompts.length * longest).fill(padToken);
@@ -175,7 +179,7 @@ export class Sampler {
       [prompts.length],
     );
     const ownCache = cache.map(() =>
-      native.create(new Float32Array(0), [prompts.length, heads, 0, width / heads]),
+      native.create(new Float32Array(0), [prompts.length, keyValueHeads, 0, headWidth]),
     );
     const state = { logits, states, promptCache: cache, ownCache };
     scope.hold(tensorsOf(state));
@@ -200,7 +204,7 @@ export class Sampler {
         row.tokens.push(token);
         row.logProbs.push(logProbs[t * rows.length + r] ?? 0);
         count += 1;
-        if (token === this.#spec.endToken) row.finish = 'end';
+        if (this.#ends.has(token)) row.finish = 'end';
         row.done = row.finish === 'end' || row.tokens.length >= limit;
       }
     });

@@ -10,18 +10,22 @@
  * probability exceeds its uniform, so a sample does not depend on its batch mates beyond rounding.
  */
 import type { ModelSpec } from '../port.js';
-import { NORM_EPSILON, Tape } from './differentiable.js';
-import { grammarTables } from './grammar-states.js';
+import { Tape } from './differentiable.js';
+import { grammarGraph } from './grammar-graph.js';
 import { Graph, type Tensor } from './graph.js';
 import type { Native, NativeTensor, Program } from './native.js';
 import { Operations } from './operations.js';
+import { entriesOf, firstAbove } from './over-vocabulary.js';
+import { attentionShape, endTokens } from './parameters.js';
+import { rotationOf } from './rotary.js';
 import {
+  feedForward,
+  layerOf,
   logitsOf,
   MASKED,
   parameter,
   parameterPlaceholders,
-  rotaryPermutation,
-  rotaryTables,
+  queryKeyValue,
   sequenceForward,
 } from './transformer.js';
 
@@ -44,14 +48,17 @@ export class PrefillProgram {
     this.#program = native.compile(
       graph,
       [...parameters.values(), prompts, lengths],
-      [logitsOf(tape, parameters, last), ...keys.flatMap((key, layer) => [key, values[layer] as Tensor])],
+      [
+        logitsOf(tape, spec, parameters, last),
+        ...keys.flatMap((key, layer) => [key, values[layer] as Tensor]),
+      ],
     );
   }
 
   /**
    * @param prompts [u, p] int, left-aligned
    * @param lengths [u] int
-   * @returns logits after each prompt [u, vocabulary], and the prompts' cache, [u, heads, p, headWidth] each.
+   * @returns logits after each prompt [u, vocabulary], and the prompts' cache, [u, keyValueHeads, p, headWidth] each.
    */
   run(
     parameters: readonly NativeTensor[],
@@ -73,9 +80,9 @@ export interface DecodeState<T> {
   readonly logits: T;
   /** [n] int: grammar states */
   readonly states: T;
-  /** [m, heads, p, headWidth] each */
+  /** [m, keyValueHeads, p, headWidth] each */
   readonly promptCache: Cache<T>;
-  /** [n, heads, t, headWidth] each */
+  /** [n, keyValueHeads, t, headWidth] each */
   readonly ownCache: Cache<T>;
 }
 
@@ -114,8 +121,9 @@ export class DecodeProgram {
   constructor(native: Native, spec: ModelSpec) {
     const graph = new Graph();
     const o = new Operations(graph);
-    const { width: d, heads, layers, vocabulary } = spec;
-    const w = d / heads;
+    const tape = new Tape(o);
+    const { layers, vocabulary } = spec;
+    const { headWidth: w, keyValueHeads, groups, parts } = attentionShape(spec);
     this.#layers = layers;
     const parameters = parameterPlaceholders(graph, spec);
     const given = Object.fromEntries(
@@ -134,6 +142,7 @@ export class DecodeProgram {
     const u = o.size(given.promptIndex, 0);
     const b = o.size(given.rowIndex, 0);
     const g = graph.op1('FloorDiv', [b, u], { T: { type: 'int' } }, 'int');
+    const rowsOfPrompt = o.mul(g, graph.int(groups));
     const p = o.size(promptCache[0] as Tensor, 2);
     // [u, 1, 1, p]
     const promptMask = o.reshape(
@@ -144,26 +153,15 @@ export class DecodeProgram {
       ),
       [-1, 1, 1, p],
     );
-    const tables = rotaryTables(spec, spec.context);
-    const cosTable = graph.constant(tables.cos, [spec.context, w]);
-    const sinTable = graph.constant(tables.sin, [spec.context, w]);
-    const permutation = rotaryPermutation(graph, spec);
-    const grammar = grammarTables(spec, MASKED);
-    const bias = graph.constant(grammar.bias, [grammar.states, vocabulary]);
-    const next = graph.constant(grammar.next, [grammar.states, vocabulary]);
+    const rotationAt = rotationOf(o, spec);
+    const grammar = grammarGraph(o, spec);
     const steps = o.size(given.uniforms, 0);
     const greedy = o.less(given.inverseTemperatures, graph.scalar(1e-20));
     const inverseTemperature = o.reshape(given.inverseTemperatures, [-1, 1]);
 
-    const norm = (x: Tensor, weight: Tensor): Tensor =>
-      o.mul(o.mul(x, o.rsqrt(o.add(o.mean(o.square(x), [-1], true), graph.scalar(NORM_EPSILON)))), weight);
     const empty = o.sizes([0, b]);
-    // Parts of fused weights, cut once outside the loop: contiguous products are cheaper than cutting activations.
-    const parts = (name: string, count: number): Tensor[][] =>
-      Array.from({ length: layers }, (_, layer) =>
-        o.split(parameter(parameters, `layer${layer}.${name}`), 1, count),
-      );
-    const [qkv, gateUp] = [parts('qkv', 3), parts('gateUp', 2)];
+    // What is cut of fused weights is cut here, once, outside the loop.
+    const layerParts = Array.from({ length: layers }, (_, i) => layerOf(tape, spec, parameters, i));
 
     const [, logits, states, , tokens, logProbs, ...ownCache] = graph.whileLoop(
       [
@@ -186,82 +184,67 @@ export class DecodeProgram {
           Tensor,
           ...Tensor[],
         ];
-        const masked = o.add(rawLogits, o.gather(bias, state));
+        const masked = grammar.mask(rawLogits, state);
         const logP = o.logSoftmax(masked);
         const cumulative = o.cumulativeSum(o.softmax(o.mul(masked, inverseTemperature)), 1);
         // Scaled by the whole sum, so that rounding can never pass the last allowed token.
         const total = o.slice(cumulative, 2, 1, vocabulary - 1, 1);
         const threshold = o.mul(o.reshape(o.gather(given.uniforms, turn), [-1, 1]), total);
-        const drawn = o.argMax(o.cast(o.greater(cumulative, threshold), 'float'), 1);
         const token = o.select(
           wasDone,
           graph.int(spec.padToken),
-          o.select(greedy, o.argMax(masked, 1), drawn),
+          o.select(greedy, o.argMax(masked, 1), firstAbove(o, vocabulary, cumulative, threshold)),
         );
-        const chosen = o.sum(o.mul(o.oneHot(token, vocabulary), logP), [1]);
-        const pair = graph.op1(
-          'Pack',
-          [state, token],
-          { T: { type: 'int' }, N: { int: 2 }, axis: { int: 1 } },
-          'int',
+        const chosen = entriesOf(o, vocabulary, logP, token);
+        const nextState = o.select(wasDone, state, grammar.next(state, token));
+        const nowDone = endTokens(spec).reduce(
+          (done, end) => o.or(done, o.equal(token, graph.int(end))),
+          wasDone,
         );
-        const nextState = o.select(wasDone, state, o.gatherNd(next, pair));
-        const nowDone = o.or(wasDone, o.equal(token, graph.int(spec.endToken)));
 
         // One position through the layers: [b, d]
         const position = o.minimum(o.add(given.positions, turn), graph.int(spec.context - 1));
-        const cos = o.reshape(o.gather(cosTable, position), [-1, 1, w]);
-        const sin = o.reshape(o.gather(sinTable, position), [-1, 1, w]);
-        const rotate = (x: Tensor): Tensor => {
-          const turned = o.reshape(o.matMul(o.reshape(x, [-1, w]), permutation), [-1, heads, w]);
-          return o.add(o.mul(x, cos), o.mul(turned, sin));
-        };
+        const rotation = rotationAt(position);
         let x = o.gather(parameter(parameters, 'embedding'), token);
         const nextCache: Tensor[] = [];
-        for (let layer = 0; layer < layers; layer++) {
-          const of = (name: string): Tensor => parameter(parameters, `layer${layer}.${name}`);
-          const [wq, wk, wv] = qkv[layer] as [Tensor, Tensor, Tensor];
-          const [wGate, wUp] = gateUp[layer] as [Tensor, Tensor];
-          const unit1 = norm(x, of('norm1'));
-          const [q, k, v] = [o.matMul(unit1, wq), o.matMul(unit1, wk), o.matMul(unit1, wv)];
-          // [b, heads, w]
-          const query = o.mul(rotate(o.reshape(q, [-1, heads, w])), graph.scalar(1 / Math.sqrt(w)));
-          const key = o.concat(
-            [cache[2 * layer] as Tensor, o.reshape(rotate(o.reshape(k, [-1, heads, w])), [-1, heads, 1, w])],
-            2,
-          );
-          const value = o.concat([cache[2 * layer + 1] as Tensor, o.reshape(v, [-1, heads, 1, w])], 2);
+        layerParts.forEach((layer, i) => {
+          // [b, heads, w], [b, keyValueHeads, w] twice
+          const [q, k, v] = queryKeyValue(tape, spec, layer, x, rotation, [-1]);
+          const query = o.mul(q, graph.scalar(1 / Math.sqrt(w)));
+          const grown = (before: Tensor, y: Tensor): Tensor =>
+            o.concat([before, o.reshape(y, [-1, keyValueHeads, 1, w])], 2);
+          const key = grown(cache[2 * i] as Tensor, k);
+          const value = grown(cache[2 * i + 1] as Tensor, v);
           nextCache.push(key, value);
-          // Against the shared prompt [u, heads, g, p], then by completion [b, heads, 1, p].
-          const grouped = o.transpose(o.reshape(query, [-1, g, heads, w]), [0, 2, 1, 3]);
+          // Against the shared prompt [u, keyValueHeads, g * groups, p]: the queries of a prompt's completions that meet one
+          // key head are rows of one product. Then by completion [b, keyValueHeads, groups, p].
+          const byPrompt = (y: Tensor, last: number | Tensor): Tensor =>
+            o.reshape(o.transpose(o.reshape(y, [-1, g, keyValueHeads, groups, last]), [0, 2, 1, 3, 4]), [
+              -1,
+              keyValueHeads,
+              rowsOfPrompt,
+              last,
+            ]);
+          const byRow = (y: Tensor, last: number | Tensor): Tensor =>
+            o.reshape(o.transpose(o.reshape(y, [-1, keyValueHeads, g, groups, last]), [0, 2, 1, 3, 4]), [
+              -1,
+              keyValueHeads,
+              groups,
+              last,
+            ]);
           const toPrompt = o.add(
-            o.batchMatMul(grouped, promptCache[2 * layer] as Tensor, false, true),
+            o.batchMatMul(byPrompt(query, w), promptCache[2 * i] as Tensor, false, true),
             promptMask,
           );
-          const toPromptRows = o.reshape(o.transpose(toPrompt, [0, 2, 1, 3]), [-1, heads, 1, p]);
-          const toOwn = o.batchMatMul(o.reshape(query, [-1, heads, 1, w]), key, false, true);
-          const attention = o.softmax(o.concat([toPromptRows, toOwn], 3));
-          const onPrompt = o.transpose(
-            o.reshape(o.sliceBetween(attention, 4, 3, null, p), [-1, g, heads, p]),
-            [0, 2, 1, 3],
-          );
-          // [u, heads, g, w] -> [b, d]
-          const fromPrompt = o.reshape(
-            o.transpose(o.batchMatMul(onPrompt, promptCache[2 * layer + 1] as Tensor), [0, 2, 1, 3]),
-            [-1, d],
-          );
-          const fromOwn = o.reshape(o.batchMatMul(o.sliceBetween(attention, 4, 3, p, null), value), [-1, d]);
-          x = o.add(x, o.matMul(o.add(fromPrompt, fromOwn), of('out')));
-          const unit2 = norm(x, of('norm2'));
-          const [gate, up] = [o.matMul(unit2, wGate), o.matMul(unit2, wUp)];
-          x = o.add(x, o.matMul(o.mul(o.mul(gate, o.sigmoid(gate)), up), of('down')));
-        }
-        const nextLogits = o.matMul(
-          norm(x, parameter(parameters, 'norm')),
-          parameter(parameters, 'embedding'),
-          false,
-          true,
-        );
+          const toOwn = o.batchMatMul(o.reshape(query, [-1, keyValueHeads, groups, w]), key, false, true);
+          const attention = o.softmax(o.concat([byRow(toPrompt, p), toOwn], 3));
+          const onPrompt = byPrompt(o.sliceBetween(attention, 4, 3, null, p), p);
+          const fromPrompt = byRow(o.batchMatMul(onPrompt, promptCache[2 * i + 1] as Tensor), w);
+          const fromOwn = o.batchMatMul(o.sliceBetween(attention, 4, 3, p, null), value);
+          const mixed = o.reshape(o.add(fromPrompt, fromOwn), [-1, parts[0]]);
+          x = feedForward(tape, spec, layer, o.add(x, o.matMul(mixed, layer.out)));
+        });
+        const nextLogits = logitsOf(tape, spec, parameters, x);
         const row = (y: Tensor): Tensor => o.reshape(y, [1, -1]);
         return [
           o.add(turn, graph.int(1)),
