@@ -32,7 +32,7 @@ export function addLearnerCommands(program: Command): void {
     .description('one AdamW update of the clipped policy loss; writes a folder of the same layout')
     .requiredOption('--model <dir>')
     .requiredOption('--batch <file>', 'JSON: rows of {ids, mask, advantage, oldLogprobs}')
-    .requiredOption('--out <dir>', 'another folder')
+    .requiredOption('--out <dir>', 'a new or empty folder, or a model of before, which is replaced')
     .option('--lr <n>', 'learning rate', '1e-6')
     .option('--weight-decay <n>', 'decoupled', '0.01')
     .option('--max-grad-norm <n>', 'clip by global norm; 0 is none', '1')
@@ -59,7 +59,7 @@ mask and oldLogprobs have one entry a token of ids (the first is not looked at),
       const dtype = dtypeOption(options.dtype);
       const config = configOf(options);
       const metrics = await withPretrained(options.model, async (model) => {
-        model.checkSave(options.out);
+        await model.checkSave(options.out);
         const { groups: _one, ...statistics } = await model.step(rows, config);
         await model.save(options.out, { dtype });
         return { ...statistics, config };

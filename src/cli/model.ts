@@ -125,7 +125,9 @@ async function generate(
     throw new UsageError(
       `--prompt needs a tokenizer, and ${folder} has no ${TOKENIZER_FILE}; accepted is --ids`,
     );
-  const [sample] = await model.generate([{ id: 'the prompt', prompt: ids, ...request }]);
+  const [sample] = await model.generate([
+    { id: given === undefined ? '--prompt' : '--ids', prompt: ids, ...request },
+  ]);
   if (sample === undefined) throw new Error('the sampler gave nothing');
   return {
     ids: sample.tokens,

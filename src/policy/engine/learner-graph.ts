@@ -105,9 +105,7 @@ export class GradientProgram {
       graph.placeholder('float'),
     ) as [Tensor, Tensor, Tensor, Tensor];
 
-    const { hidden } = sequenceForward(o, tape, spec, parameters, tokens, {
-      recompute: variant.recompute,
-    });
+    const { hidden } = sequenceForward(o, tape, spec, parameters, tokens, { recompute: variant.recompute });
     // [n, vocabulary]
     const logits = logitsOf(tape, spec, parameters, tape.pick(hidden, positions, inverse, spec.width));
     const terms = targetTerms(o, spec, grammarGraph(o, spec).mask(logits, states), targets);

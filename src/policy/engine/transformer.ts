@@ -109,20 +109,18 @@ export interface KeysAndValues {
   readonly values: readonly Tensor[];
 }
 
-/** Keys and values: none where they are recomputed. */
 export interface SequenceForward extends KeysAndValues {
   /** After the last layer, before the final norm: [b * s, d] */
   readonly hidden: Tensor;
 }
 
 export interface SequenceOptions {
-  /** Whether gradients compute each layer again from its input, instead of keeping what is inside it; default: no. */
-  readonly recompute?: boolean;
   /**
-   * Keys and values of the same rows' first tokens, where `tokens` go on from them; what comes back has them too. Not
-   * differentiated.
+   * Of the same rows' first tokens, where `tokens` go on from them; what comes back has them too. Not differentiated.
    */
-  readonly past?: KeysAndValues;
+  readonly past?: KeysAndValues | undefined;
+  /** Gradients compute each layer again from its input, instead of keeping what is inside it; no keys come back. */
+  readonly recompute?: boolean;
 }
 
 /**
@@ -135,7 +133,7 @@ export function sequenceForward(
   spec: ModelSpec,
   parameters: Parameters,
   tokens: Tensor,
-  { recompute = false, past }: SequenceOptions = {},
+  { past, recompute = false }: SequenceOptions = {},
 ): SequenceForward {
   const s = o.size(tokens, 1);
   const before = past === undefined ? undefined : o.size(past.keys[0] as Tensor, 2);
@@ -153,13 +151,10 @@ export function sequenceForward(
   // [b * s, d]
   let x = tape.embedding(parameter(parameters, 'embedding'), o.reshape(tokens, [-1]), spec.vocabulary);
   for (let i = 0; i < spec.layers; i++) {
-    const run = (on: Tape, from: Tensor): ReturnType<typeof layerForward> =>
-      layerForward(o, on, spec, layerOf(on, spec, parameters, i), from, {
-        s,
-        rotation,
-        mask,
-        past: past === undefined ? undefined : [past.keys[i] as Tensor, past.values[i] as Tensor],
-      });
+    const key = past?.keys[i];
+    const value = past?.values[i];
+    const run = (on: Tape, from: Tensor): LayerForward =>
+      layerForward(o, on, spec, layerOf(on, spec, parameters, i), from, { s, rotation, mask, key, value });
     if (recompute) {
       x = tape.recomputed(x, layerParameters(parameters, i), (on, from) => run(on, from).x);
     } else {
@@ -172,41 +167,47 @@ export function sequenceForward(
   return { hidden: x, keys, values };
 }
 
-/** x [b * s, d] through one layer. */
+interface LayerForward {
+  readonly x: Tensor;
+  readonly key: Tensor;
+  readonly value: Tensor;
+}
+
+/** x [b * s, d] through one layer; `given.key` and `given.value` are those of the tokens before. */
 function layerForward(
   o: Operations,
   tape: Tape,
   spec: ModelSpec,
   layer: Layer,
   x: Tensor,
-  {
-    s,
-    rotation,
-    mask,
-    past,
-  }: {
+  given: {
     readonly s: Tensor;
     readonly rotation: Rotation;
     readonly mask: Tensor;
-    readonly past: readonly [Tensor, Tensor] | undefined;
+    readonly key: Tensor | undefined;
+    readonly value: Tensor | undefined;
   },
-): { x: Tensor; key: Tensor; value: Tensor } {
+): LayerForward {
   const { heads } = spec;
-  const { headWidth: w, keyValueHeads: h, groups: g, parts } = attentionShape(spec);
+  const { headWidth: w, keyValueHeads, groups, parts } = attentionShape(spec);
+  const { s, rotation, mask } = given;
   const byHead = (y: Tensor): Tensor => tape.transpose(y, [0, 2, 1, 3]);
   const [query, newKey, newValue] = queryKeyValue(tape, spec, layer, x, rotation, [-1, s]).map(byHead) as [
     Tensor,
     Tensor,
     Tensor,
   ];
-  const key = past === undefined ? newKey : o.concat([past[0], newKey], 2);
-  const value = past === undefined ? newValue : o.concat([past[1], newValue], 2);
-  const [flat, grouped] = [
-    [-1, heads, s, w],
-    [-1, h, g, s, w],
-  ] as const;
-  const seen = tape.attention(tape.reshape(query, grouped, flat), key, value, mask, { h, g, n: s, w });
-  const mixed = tape.reshape(byHead(tape.reshape(seen, flat, grouped)), [-1, parts[0]], [-1, s, heads, w]);
+  const key = given.key === undefined ? newKey : o.concat([given.key, newKey], 2);
+  const value = given.value === undefined ? newValue : o.concat([given.value, newValue], 2);
+  const seen = tape.attention(
+    tape.reshape(query, [-1, keyValueHeads, groups, s, w], [-1, heads, s, w]),
+    key,
+    value,
+    mask,
+    { h: keyValueHeads, g: groups, n: s, w },
+  );
+  const byToken = byHead(tape.reshape(seen, [-1, heads, s, w], [-1, keyValueHeads, groups, s, w]));
+  const mixed = tape.reshape(byToken, [-1, parts[0]], [-1, s, heads, w]);
   const attended = tape.add(x, tape.matMul(mixed, layer.out));
   return { x: feedForward(tape, spec, layer, attended), key, value };
 }

@@ -2,29 +2,22 @@
  * A Hugging Face folder at work, without a run around it: score, generate, take one optimiser step, write a folder of the
  * same layout. Runs keep checkpoints of their own instead (TensorflowEngine.importModel).
  */
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { copyFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { placeFolder } from '../../archive/place-folder.js';
 import { checkLearnConfig } from '../engine/learn-config.js';
 import { Learner } from '../engine/learner.js';
-import { LogitsProgram } from '../engine/logits-graph.js';
+import { SequenceLogits } from '../engine/logits-graph.js';
 import { requireMemory } from '../engine/memory.js';
 import { checkRow } from '../engine/microbatch.js';
-import { freshModel, type ModelTensors } from '../engine/model.js';
+import { freshModel, tensorsOf, type ModelTensors } from '../engine/model.js';
 import type { Native } from '../engine/native.js';
 import { parameterCount } from '../engine/parameters.js';
 import { checkTokens } from '../engine/grammar-states.js';
 import { Sampler } from '../engine/sampler.js';
 import { newTotals, statisticsOf } from '../engine/statistics.js';
 import { Succession } from '../engine/succession.js';
-import type {
-  LearnConfig,
-  LearnRow,
-  LearnStatistics,
-  ModelSpec,
-  Sample,
-  SampleOptions,
-  SampleRequest,
-} from '../port.js';
+import type { LearnConfig, LearnRow, LearnStatistics, ModelSpec, Sample, SampleRequest } from '../port.js';
 import type { FolderOptions } from '../safetensors/writer.js';
 import { CONFIG_FILE, nameDtype } from './config.js';
 import { openHuggingFaceModel, type HuggingFaceModel } from './folder.js';
@@ -39,6 +32,10 @@ export class PretrainedModel {
   #tensors: ModelTensors;
   /** Optimiser steps so far. */
   #steps = 0;
+  /** Each built when it is first asked for. */
+  #logits: SequenceLogits | undefined;
+  #sampler: Sampler | undefined;
+  #learner: Learner | undefined;
 
   private constructor(native: Native, model: HuggingFaceModel, tensors: ModelTensors) {
     this.#native = native;
@@ -59,7 +56,7 @@ export class PretrainedModel {
     try {
       requireMemory(`the weights of ${folder}`, BYTES * parameterCount(model.spec));
       const parameters = await uploadWeights(native, model.spec, model.source);
-      return new PretrainedModel(native, model, { parameters, first: [], second: [] });
+      return new PretrainedModel(native, model, { ...NOTHING, parameters });
     } finally {
       await model.source.close();
     }
@@ -74,25 +71,17 @@ export class PretrainedModel {
     checkTokens(this.spec, ids, what);
   }
 
-  /** See LogitsProgram.run. */
+  /** See SequenceLogits.run. */
   score(ids: readonly number[]): { lastLogits: Float32Array; tokenLogProbs: number[] } {
     this.checkIds(ids, 'ids');
-    const program = new LogitsProgram(this.#native, this.spec);
-    try {
-      return program.run(this.#tensors.parameters, ids);
-    } finally {
-      program.dispose();
-    }
+    this.#logits ??= new SequenceLogits(this.#native, this.spec);
+    return this.#logits.run(this.#tensors.parameters, ids);
   }
 
   /** Samples in request order. @throws RangeError for a request that the model cannot serve. */
-  async generate(requests: readonly SampleRequest[], options: SampleOptions = {}): Promise<Sample[]> {
-    const sampler = new Sampler(this.#native, this.spec);
-    try {
-      return await sampler.sample(this.#tensors.parameters, requests, options);
-    } finally {
-      sampler.dispose();
-    }
+  generate(requests: readonly SampleRequest[]): Promise<Sample[]> {
+    this.#sampler ??= new Sampler(this.#native, this.spec);
+    return this.#sampler.sample(this.#tensors.parameters, requests);
   }
 
   /**
@@ -108,51 +97,63 @@ export class PretrainedModel {
       requireMemory('gradients and moments', 3 * BYTES * parameterCount(this.spec));
       this.#tensors = freshModel(this.#native, this.spec, this.#tensors.parameters);
     }
-    const learner = new Learner(this.#native, this.spec);
+    const learner = (this.#learner ??= new Learner(this.#native, this.spec));
     const totals = newTotals();
-    const succession = new Succession(this.#native, this.#tensors, true);
-    try {
-      await succession.step((model, consume) =>
-        learner.step(model, rows, config, 'policy', this.#steps + 1, totals, { consume }),
-      );
-      this.#tensors = succession.release();
-      this.#steps += 1;
-      return statisticsOf(totals);
-    } catch (error) {
-      this.#tensors = { parameters: [], first: [], second: [] };
-      throw error;
-    } finally {
-      learner.dispose();
-    }
-  }
-
-  /** @throws RangeError where `folder` is the model's own. */
-  checkSave(folder: string): void {
-    if (path.resolve(folder) === path.resolve(this.model.folder))
-      throw new RangeError(`the folder to write is ${folder}, the model's own; accepted is another one`);
+    using succession = new Succession(this.#native, this.#tensors, true);
+    // Gone with a step that fails.
+    this.#tensors = NOTHING;
+    await succession.step((model, consume) =>
+      learner.step(model, rows, config, 'policy', this.#steps + 1, totals, { consume }),
+    );
+    this.#tensors = succession.release();
+    this.#steps += 1;
+    return statisticsOf(totals);
   }
 
   /**
-   * A folder of the same layout: new weights, and every other file of the old one (tokenizer, templates) as it is; the
-   * configuration names the type that the weights now have.
+   * Whether save may write there: a folder that is new, empty, or a model of before, which is replaced.
+   * @throws RangeError for another.
+   */
+  async checkSave(folder: string): Promise<void> {
+    const fail = (what: string): never => {
+      throw new RangeError(
+        `the folder to write is ${folder}, ${what}; accepted is a new or empty one, or a model of before, which is replaced`,
+      );
+    };
+    if (path.resolve(folder) === path.resolve(this.model.folder)) fail("the model's own");
+    const names = await readdir(folder).catch((error: unknown): string[] => {
+      const { code } = error as NodeJS.ErrnoException;
+      return code === 'ENOENT' ? [] : fail(`which cannot be read (${code ?? String(error)})`);
+    });
+    if (names.length > 0 && !names.includes(CONFIG_FILE)) fail('which holds other files');
+  }
+
+  /**
+   * A folder of the same layout: new weights, the tokenizer as it is, and a configuration that names the type that the
+   * weights now have. Written beside and moved into place.
    * @throws RangeError as checkSave does.
    */
   async save(folder: string, options: Pick<FolderOptions, 'dtype' | 'shardBytes'> = {}): Promise<void> {
-    this.checkSave(folder);
-    await mkdir(folder, { recursive: true });
-    for (const entry of await readdir(this.model.folder, { withFileTypes: true }))
-      if (entry.isFile() && COPIED.test(entry.name))
-        await copyFile(path.join(this.model.folder, entry.name), path.join(folder, entry.name));
-    await nameDtype(path.join(folder, CONFIG_FILE), options.dtype ?? 'F32');
-    await writeWeights(this.#native, this.spec, this.#tensors.parameters, folder, options);
+    await this.checkSave(folder);
+    await placeFolder(path.resolve(folder), async (beside) => {
+      for (const name of await readdir(this.model.folder))
+        if (COPIED.test(name)) await copyFile(path.join(this.model.folder, name), path.join(beside, name));
+      await nameDtype(path.join(beside, CONFIG_FILE), options.dtype ?? 'F32');
+      await writeWeights(this.#native, this.spec, this.#tensors.parameters, beside, options);
+    });
   }
 
   dispose(): void {
-    const { parameters, first, second } = this.#tensors;
-    this.#native.delete(...parameters, ...first, ...second);
-    this.#tensors = { parameters: [], first: [], second: [] };
+    this.#native.delete(...tensorsOf(this.#tensors));
+    this.#tensors = NOTHING;
+    this.#logits?.dispose();
+    this.#sampler?.dispose();
+    this.#learner?.dispose();
   }
 }
 
-/** Configuration, tokenizer, chat template; neither weights of any kind nor their index. */
-const COPIED = /^(?!.*\.index\.json$).*\.(json|jinja|txt|model)$/;
+const NOTHING: ModelTensors = { parameters: [], first: [], second: [] };
+
+/** Configuration, tokenizer, chat template. */
+const COPIED =
+  /^((config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|merges\.txt|tokenizer\.model|.*\.jinja)$/;

@@ -14,6 +14,14 @@ export interface Tokenizer {
   decode(ids: readonly number[]): string;
 }
 
+/** What is used of the library, whose own types do not resolve under Node's rules for modules. */
+interface LibraryTokenizer {
+  encode(text: string): { readonly ids: number[] };
+  decode(ids: number[], options: { readonly skip_special_tokens: boolean }): string;
+  get_vocab(withAddedTokens: boolean): ReadonlyMap<string, number>;
+}
+const LibraryTokenizer = Library as unknown as new (definition: object, config: object) => LibraryTokenizer;
+
 /**
  * @param vocabulary of the model: every token of the tokenizer has to be below it.
  * @returns undefined where the folder has no tokenizer.json.
@@ -24,9 +32,9 @@ export async function readTokenizer(folder: string, vocabulary: number): Promise
   const definition = await readOptional(file);
   if (definition === undefined) return undefined;
   const config = await readOptional(path.join(folder, TOKENIZER_CONFIG_FILE));
-  let library: Library;
+  let library: LibraryTokenizer;
   try {
-    library = new Library(definition, config ?? {});
+    library = new LibraryTokenizer(definition, config ?? {});
   } catch (error) {
     throw new ModelFileError(`${file} is no tokenizer that can be read: ${(error as Error).message}`);
   }
