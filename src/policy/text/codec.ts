@@ -6,10 +6,11 @@
  */
 import { BANNED_IMPORTS } from '../../sandbox/validate.js';
 import { DEFAULT_LIMITS } from '../../sandbox/limits.js';
+import { taskKinds } from '../../tasks/index.js';
 import type { ParsedProposal, ParsedSolution, TaskKind } from '../../tasks/types.js';
 import type { Completion, PolicyCodec, Prompt, ProposalReference } from '../codec.js';
 import { openEnvelope, WRAPPERS, type Wrapper } from './envelope.js';
-import { extractInduction, extractPair, extractSolution } from './extract.js';
+import { readAnswer } from './extract.js';
 import { collectImports, ENTRY_RULES, readProgram, type ProgramRules } from './program.js';
 import {
   renderInductionProposal,
@@ -152,37 +153,23 @@ export function createTextCodec(options: TextCodecOptions): TextCodec {
               detail: `cut after ${completion.tokens.length} tokens; ${reason}: ${detail}`,
             }
           : { ok: false, formatOk: formatOk && wrapper !== 'none', reason, detail };
-      if (kind === 'induction') {
-        const code = requiredProgram(program);
-        if (answer === null) return refuse('no-answer', NO_ANSWER[wrapper]);
-        const found = extractInduction(answer, inductionInputs);
-        if (!found.ok) return refuse(found.reason, found.detail);
-        return {
-          ok: true,
-          formatOk: formatOk && (wrapper !== 'none' || found.wellFormed),
-          code,
-          originalCode: code,
-          inputs: found.inputs,
-          message: found.message,
-          imports: collectImports(code),
-          thought,
-        };
-      }
       if (answer === null) return refuse('no-answer', NO_ANSWER[wrapper]);
-      const found = extractPair(answer);
+      const found = taskKinds[kind].parse.proposal(readAnswer(answer, inductionInputs));
       if (!found.ok) return refuse(found.reason, found.detail);
-      const reading = readProgram(found.code, programRules);
-      if (!reading.ok) return refuse(reading.reason, reading.detail);
-      return {
+      const proposed = {
         ok: true,
         formatOk: formatOk && (wrapper !== 'none' || found.wellFormed),
-        code: reading.code,
-        originalCode: found.code,
-        inputs: [found.input],
-        message: null,
-        imports: reading.imports,
+        inputs: found.inputs,
+        message: found.message,
         thought,
-      };
+      } as const;
+      if (found.code === null) {
+        const code = requiredProgram(program);
+        return { ...proposed, code, originalCode: code, imports: collectImports(code) };
+      }
+      const reading = readProgram(found.code, programRules);
+      if (!reading.ok) return refuse(reading.reason, reading.detail);
+      return { ...proposed, code: reading.code, originalCode: found.code, imports: reading.imports };
     },
 
     solvePrompt: (kind, view) => fitting(prompt(renderSolve(kind, view, rules))),
@@ -190,7 +177,7 @@ export function createTextCodec(options: TextCodecOptions): TextCodec {
     parseSolution(kind, completion: Completion): ParsedSolution {
       const { formatOk, thought, answer } = openEnvelope(wrapper, read(completion.tokens));
       if (answer === null) return { formatOk: false, thought, answer: null };
-      const found = extractSolution(kind, answer);
+      const found = taskKinds[kind].parse.solution(readAnswer(answer, inductionInputs));
       // A program that stands in no block, and an answer of no text, are no answers in whatever wrapper.
       const asked = found.answer !== null && (wrapper !== 'none' || found.wellFormed);
       return { formatOk: formatOk && asked, thought, answer: found.answer };

@@ -54,7 +54,9 @@ describe('proposals', () => {
       imports: ['from math import pi'],
       thought: 'T',
     });
-    expect(() => codec.parseProposal('induction', ended(''), null)).toThrow('program is missing');
+    expect(() => codec.parseProposal('induction', ended(inAnswer(answer)), null)).toThrow(
+      'program is missing',
+    );
   });
 
   it('of a bad form may still be valid', () => {

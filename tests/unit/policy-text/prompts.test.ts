@@ -31,7 +31,7 @@ const reference = (name: string) => ({
   output: `'${name}-out'`,
 });
 const solveText = (kind: TaskKind): string =>
-  codec.solvePrompt(kind, taskKinds[kind].solverView(task(kind))).text ?? '';
+  codec.solvePrompt(kind, taskKinds[kind].solve(task(kind))).text ?? '';
 const blocksOf = (text: string): [string, string][] =>
   parseFences(text).map(({ tag, content }) => [tag, content]);
 
@@ -41,7 +41,7 @@ describe('prompts', () => {
       const own = codecWith({ wrapper, inductionInputs: 3, bannedImports: [], timeLimitSeconds: 10 });
       expect(own.templateVersion).toBe(`text.v1/${wrapper}`);
       expect(
-        own.solvePrompt('deduction', taskKinds.deduction.solverView(task('deduction'))).text,
+        own.solvePrompt('deduction', taskKinds.deduction.solve(task('deduction'))).text,
       ).toMatchSnapshot();
     }
     expect(codec.proposePrompt('abduction', [reference('a'), reference('b')], null).text).toMatchSnapshot();
