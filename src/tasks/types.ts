@@ -112,25 +112,25 @@ export interface JudgedRun {
 export interface TaskKindDefinition {
   readonly kind: TaskKind;
   /** What the proposer is shown; undefined where the buffer has nothing that it could write a proposal for. */
-  propose<T>(draws: ProposerDraws<T>): ProposerMaterial<T> | undefined;
+  readonly propose: <T>(draws: ProposerDraws<T>) => ProposerMaterial<T> | undefined;
   readonly parse: {
-    proposal(answer: AnswerReader): ProposalText;
-    solution(answer: AnswerReader): SolutionText;
+    readonly proposal: (answer: AnswerReader) => ProposalText;
+    readonly solution: (answer: AnswerReader) => SolutionText;
   };
   readonly validate: {
     /** The task's output for an input, from the outcome on which the sandboxes agree; or why there is none. */
-    gold(outcome: Outcome): string | GoldRefusal;
+    readonly gold: (outcome: Outcome) => string | GoldRefusal;
     /** Whether the keywords that are banned of exceptions are banned of its programs (propose.bannedErrorKeywords). */
     readonly bansErrorKeywords: boolean;
   };
   /** What the solver is shown. */
-  solve(task: Task): SolverView;
+  readonly solve: (task: Task) => SolverView;
   readonly verify: {
-    question(task: Task, answer: string): JudgeInput;
+    readonly question: (task: Task, answer: string) => JudgeInput;
     /** Undefined where nothing has to run. */
-    run(question: JudgeInput): JudgedRun | undefined;
+    readonly run: (question: JudgeInput) => JudgedRun | undefined;
     /** @param outcomes of the run, one an input. */
-    score(question: JudgeInput, outcomes: readonly Outcome[]): Score;
+    readonly score: (question: JudgeInput, outcomes: readonly Outcome[]) => Score;
   };
 }
 
