@@ -13,7 +13,7 @@ const tokenizer = {
 };
 const codec = createTextCodec({
   tokenizer,
-  wrapper: 'answer',
+  wrapper: 'think',
   maxResponseTokens: 4096,
   inductionInputs: 2,
   program: { rejectMultipleFunctions: true },

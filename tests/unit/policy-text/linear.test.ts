@@ -87,7 +87,7 @@ describe('hostile text', () => {
     const answer = `\`\`\`python\n${program}\n\`\`\`\n\`\`\`input\n1\n\`\`\``;
     const thought = 'x <answer> ``` """ '.repeat(Math.ceil(10_000_000 / 19));
     const operations = countOperations(() => {
-      const envelope = openEnvelope('answer', `${thought}</think>\n<answer>\n${answer}\n</answer>`);
+      const envelope = openEnvelope('think', `${thought}</think>\n<answer>\n${answer}\n</answer>`);
       expect(envelope.formatOk).toBe(true);
       expect(envelope.answer).toBe(answer);
       expect(readAnswer(envelope.answer ?? '', 10).programAndInput()).toMatchObject({

@@ -11,7 +11,7 @@ import { characterTokenizer } from './character-tokenizer.js';
 const codecWith = (options: Partial<TextCodecOptions> = {}) =>
   createTextCodec({
     tokenizer: characterTokenizer,
-    wrapper: 'none',
+    wrapper: 'bare',
     maxResponseTokens: 100,
     bannedImports: ['random', 'time'],
     timeLimitSeconds: 10,
