@@ -144,7 +144,7 @@ const fields = z.strictObject({
     maxTasksPerProgram: z.number().int().min(0).default(0),
   }),
   reward: z.strictObject({
-    /** Paper, section 3.4: format errors. */
+    /** Of the paper's composite reward: malformed. */
     formatError: z.number().default(-1),
     /** Well-formed and wrong (solver), or valid but trivial or unsolved (proposer). */
     wrong: z.number().default(-0.5),

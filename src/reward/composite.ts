@@ -1,5 +1,5 @@
 /**
- * The composite reward (arXiv 2505.03335, equation 6) for both roles.
+ * The composite reward (arXiv 2505.03335) for both roles.
  *
  *   proposer: format error or invalid program -> formatError; u = 0 -> wrong; else u (intrinsic terms are added here)
  *   solver:   format error -> formatError; accuracy > 0 -> accuracy; else wrong

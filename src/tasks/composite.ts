@@ -1,5 +1,5 @@
 /**
- * Composite programs (the published composite_functions, azr-spec section 3): a proposer is given programs of
+ * Composite programs (the published composite_functions): a proposer is given programs of
  * the buffer as functions g_0, g_1, ... and writes an `f` that calls each of them. What runs, and what a solver sees, are
  * the definitions followed by `f`.
  *
