@@ -12,7 +12,7 @@ export interface RewardComponent {
   readonly raw: number;
   readonly coefficient: number;
   readonly cap: number | null;
-  /** What it adds to the reward. */
+  /** What enters the reward: the level, or min(coefficient * raw, cap), which combine.ts joins. */
   readonly value: number;
 }
 
