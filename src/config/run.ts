@@ -102,8 +102,8 @@ const fields = z.strictObject({
     source: z.enum(['policy', 'uniform']).default('policy'),
     /** `source: uniform`: weights of program lengths 1, 2, 3; within a length programs are uniform. */
     uniformLengths: lengthWeights.default([1, 1, 1]),
-    /** Keywords that a program of an error task may not have (banned_keywords_for_errors_and_exceptions); `[raise]` as published. */
     composite,
+    /** Keywords that a program of an error task may not have (banned_keywords_for_errors_and_exceptions); `[raise]` as published. */
     bannedErrorKeywords: z.array(z.enum(BANNABLE_KEYWORDS)).default([]),
   }),
   solve: z.strictObject({
