@@ -53,6 +53,7 @@ export interface JudgeInput {
   readonly input?: string;
   readonly output?: string;
   readonly pairs?: readonly Pair[];
+  /** Output literal, argument text, program text or name of a class, by kind. */
   readonly answer: string;
 }
 
