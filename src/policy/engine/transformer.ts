@@ -129,7 +129,6 @@ export function sequenceForward(
   const before = past === undefined ? undefined : o.size(past.keys[0] as Tensor, 2);
   const places = before === undefined ? o.range(s) : o.add(o.range(s), before);
   const seenPlaces = before === undefined ? places : o.range(o.add(before, s));
-  const seenCount = before === undefined ? s : o.add(before, s);
   const rotation = rotationOf(o, spec)(places);
   // [s, seen]: nobody sees what comes later.
   const mask = o.select(
@@ -141,12 +140,7 @@ export function sequenceForward(
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
   const byHead = (x: Tensor): Tensor => tape.transpose(x, [0, 2, 1, 3]);
-  // The queries of a group meet their key head as rows of one product: no key is repeated.
-  const rows: Shape = groups === 1 ? [] : [-1, keyValueHeads, o.mul(o.graph.int(groups), s)];
-  const group = (x: Tensor, last: number | Tensor): Tensor =>
-    groups === 1 ? x : tape.reshape(x, [...rows, last], [-1, heads, s, last]);
-  const ungroup = (x: Tensor, last: number | Tensor): Tensor =>
-    groups === 1 ? x : tape.reshape(x, [-1, heads, s, last], [...rows, last]);
+  const sizes = { h: keyValueHeads, g: groups, n: s, w };
   // [b * s, d]
   let x = tape.embedding(parameter(parameters, 'embedding'), o.reshape(tokens, [-1]), spec.vocabulary);
   for (let i = 0; i < spec.layers; i++) {
@@ -160,11 +154,18 @@ export function sequenceForward(
     const value = past === undefined ? newValue : o.concat([past.values[i] as Tensor, newValue], 2);
     keys.push(key);
     values.push(value);
-    // [b, heads, s, seen]
-    const scores = ungroup(tape.batchMatMulTransposed(group(query, w), key), seenCount);
-    const attention = tape.maskedSoftmax(scores, 1 / Math.sqrt(w), mask);
-    const seen = ungroup(tape.batchMatMul(group(attention, seenCount), value), w);
-    const mixed = tape.reshape(tape.transpose(seen, [0, 2, 1, 3]), [-1, parts[0]], [-1, s, heads, w]);
+    const seen = tape.attention(
+      tape.reshape(query, [-1, keyValueHeads, groups, s, w], [-1, heads, s, w]),
+      key,
+      value,
+      mask,
+      sizes,
+    );
+    const byToken = tape.transpose(
+      tape.reshape(seen, [-1, heads, s, w], [-1, keyValueHeads, groups, s, w]),
+      [0, 2, 1, 3],
+    );
+    const mixed = tape.reshape(byToken, [-1, parts[0]], [-1, s, heads, w]);
     x = tape.add(x, tape.matMul(mixed, layer.out));
     x = feedForward(tape, spec, layer, x);
   }
