@@ -20,25 +20,13 @@ export interface WayResult {
   readonly retried: number;
 }
 
-export interface PublishedPool {
-  readonly workers: number;
-  /** Calls under way at once; the published trainer makes one after the other. */
-  readonly callers: number;
-  /** Folder with the package pebble, whose pool is then used; '' for the standard library's, which is quicker. */
-  readonly pebble: string;
-}
-
 /** Every phase once by the executor of the published kind; it is warm when the clock starts. */
-export async function publishedWay(
-  python: string,
-  workload: Workload,
-  { workers, callers, pebble }: PublishedPool,
-): Promise<WayResult> {
+export async function publishedWay(python: string, workload: Workload, workers: number): Promise<WayResult> {
   const phases = {
     ...workload,
     validation: workload.validation.map((item) => ({ kind: 'validation', ...item })),
   };
-  const args = [String(workers), String(callers), String(PUBLISHED_SECONDS), ...(pebble === '' ? [] : [pebble])];
+  const args = [String(workers), String(PUBLISHED_SECONDS)];
   const trainer = await LineProcess.start(python, './published.py', args, phases);
   const results: Partial<Record<Phase, PhaseResult>> = {};
   let retried = 0;
