@@ -93,8 +93,9 @@ async function main(): Promise<number> {
   const name = (way: WayName, seed: number): string => `learning-${options.preset}-${way}-${seed}`;
   await azr(['up']);
   try {
-    for (let seed = 1; seed <= seeds; seed++)
-      for (const way of ways) {
+    // All of self-play first: what is broken off has the main result, and the others fork from it.
+    for (const way of ways)
+      for (let seed = 1; seed <= seeds; seed++) {
         const runId = name(way.name, seed);
         const status = await statusOf(azr, runId);
         if (status !== 'completed') {
