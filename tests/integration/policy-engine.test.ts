@@ -271,7 +271,7 @@ describe('learning against finite differences and a second optimiser', () => {
     const native = new Native();
     const { dualClip, klCoefficient } = c;
     const held = klCoefficient === undefined ? undefined : (await loadCheckpoint(fresh)).weights;
-    const variant = { dualClip: dualClip !== undefined, reference: held !== undefined };
+    const variant = { dualClip: dualClip !== undefined, reference: held !== undefined, entropy: true };
     const program = new GradientProgram(native, spec, variant);
     const lossOf = (model: Weights): number => referenceLoss(model, rows, c, held);
     const names = parameterShapes(spec);

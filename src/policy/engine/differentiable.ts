@@ -12,10 +12,14 @@ interface Recorded {
   readonly back: (gradient: Tensor) => readonly (readonly [Tensor, Tensor])[];
 }
 
+/** Of a spec that states none. */
 export const NORM_EPSILON = 1e-6;
 
-/** Up to here a product with one-hot rows sums faster than the segment kernel, which has one thread a segment. */
-const ONE_HOT_ROWS = 512;
+/**
+ * Vocabularies up to which one-hot rows are used: a product with them sums faster than the segment kernel, which has one
+ * thread a segment. Beyond, rows as long as the vocabulary are dear: tokens are gathered.
+ */
+export const ONE_HOT_ROWS = 512;
 
 export class Tape {
   readonly #o: Operations;
@@ -66,6 +70,15 @@ export class Tape {
     ]);
   }
 
+  /** x [n, m] + bias [m] */
+  addBias(x: Tensor, bias: Tensor): Tensor {
+    const o = this.#o;
+    return this.#record(o.addBias(x, bias), (g) => [
+      [x, g],
+      [bias, o.biasGradient(g)],
+    ]);
+  }
+
   /** Equal shapes. */
   add(a: Tensor, b: Tensor): Tensor {
     return this.#record(this.#o.add(a, b), (g) => [
@@ -86,9 +99,9 @@ export class Tape {
   }
 
   /** x [n, d] / rms(x) * weight [d] */
-  rmsNorm(x: Tensor, weight: Tensor): Tensor {
+  rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
     const o = this.#o;
-    const r = o.rsqrt(o.add(o.mean(o.square(x), [-1], true), o.graph.scalar(NORM_EPSILON)));
+    const r = o.rsqrt(o.add(o.mean(o.square(x), [-1], true), o.graph.scalar(epsilon)));
     const unit = o.mul(x, r);
     return this.#record(o.mul(unit, weight), (g) => {
       const gw = o.mul(g, weight);
@@ -100,13 +113,16 @@ export class Tape {
     });
   }
 
-  /** Rotary positions: x * cos + rotated(x) * sin, where rotated is a signed permutation within each head. */
-  rotate(x: Tensor, rotation: Rotation): Tensor {
+  /**
+   * Rotary positions: x * cos + rotated(x) * sin, where rotated is a signed permutation within each head.
+   * @param shape of x.
+   */
+  rotate(x: Tensor, rotation: Rotation, shape: Shape): Tensor {
     const o = this.#o;
     const turn = (t: Tensor, transposed: boolean): Tensor =>
       o.reshape(
         o.matMul(o.reshape(t, [-1, rotation.headWidth]), rotation.permutation, false, transposed),
-        rotation.shape,
+        shape,
       );
     const y = o.add(o.mul(x, rotation.cos), o.mul(turn(x, false), rotation.sin));
     return this.#record(y, (g) => [[x, o.add(o.mul(g, rotation.cos), turn(o.mul(g, rotation.sin), true))]]);
@@ -137,8 +153,8 @@ export class Tape {
     return this.#record(this.#o.transpose(x, permutation), (g) => [[x, this.#o.transpose(g, inverse)]]);
   }
 
-  /** x split into equal parts along `axis`. */
-  split(x: Tensor, axis: number, parts: number): Tensor[] {
+  /** x cut into parts of the given sizes along `axis`; each must take part in what is differentiated. */
+  split(x: Tensor, axis: number, parts: readonly number[]): Tensor[] {
     const o = this.#o;
     const outputs = o.split(x, axis, parts);
     const gradients: (Tensor | undefined)[] = outputs.map(() => undefined);
@@ -209,9 +225,7 @@ export interface Rotation {
   readonly headWidth: number;
   /** [headWidth, headWidth] */
   readonly permutation: Tensor;
-  /** Broadcasts over `shape`. */
+  /** Broadcast over what is rotated. */
   readonly cos: Tensor;
   readonly sin: Tensor;
-  /** Shape of what is rotated; one size may be -1. */
-  readonly shape: Shape;
 }

@@ -24,12 +24,13 @@
  */
 import type { ModelSpec } from '../port.js';
 import { Tape } from './differentiable.js';
-import { grammarTables } from './grammar-states.js';
+import { grammarGraph } from './grammar-graph.js';
 import { Graph, type Tensor } from './graph.js';
 import type { Native, NativeTensor, Program } from './native.js';
 import { Operations } from './operations.js';
 import { parameterShapes } from './parameters.js';
-import { logitsOf, MASKED, parameterPlaceholders, sequenceForward } from './transformer.js';
+import { targetTerms } from './target-terms.js';
+import { logitsOf, parameterPlaceholders, sequenceForward } from './transformer.js';
 
 /** What one microbatch adds: sums over its tokens. */
 export interface MicrobatchSums {
@@ -50,9 +51,11 @@ export interface MicrobatchSums {
 export interface LossVariant {
   readonly dualClip: boolean;
   readonly reference: boolean;
+  /** Whether the entropy's coefficient may be other than 0. */
+  readonly entropy: boolean;
 }
 
-export const PLAIN_LOSS: LossVariant = { dualClip: false, reference: false };
+export const PLAIN_LOSS: LossVariant = { dualClip: false, reference: false, entropy: true };
 
 export interface MicrobatchTensors {
   /** [b, s]: rows without their last token, which is a target only */
@@ -96,17 +99,12 @@ export class GradientProgram {
     ) as [Tensor, Tensor, Tensor, Tensor];
 
     const { hidden } = sequenceForward(o, tape, spec, parameters, tokens);
-    const logits = logitsOf(tape, parameters, tape.pick(hidden, positions, inverse, spec.width));
-
     // [n, vocabulary]
-    const logP = o.logSoftmax(maskedLogits(o, spec, logits, states));
-    const p = o.exp(logP);
-    const hit = o.oneHot(targets, spec.vocabulary);
-    // [n]
-    const chosen = o.sum(o.mul(hit, logP), [1]);
+    const logits = logitsOf(tape, spec, parameters, tape.pick(hidden, positions, inverse, spec.width));
+    const terms = targetTerms(o, spec, grammarGraph(o, spec).mask(logits, states), targets);
+    const { chosen, entropy } = terms;
     const zero = graph.scalar(0);
     const one = graph.scalar(1);
-    const entropy = o.sub(zero, o.sum(o.mul(p, logP), [1]));
     const [low, high, coefficient, useRatio] = [0, 1, 2, 3].map((i) => o.entry(settings, i)) as [
       Tensor,
       Tensor,
@@ -132,10 +130,7 @@ export class GradientProgram {
     let g = o.mul(weights, o.select(isFlat, zero, o.sub(zero, plain)));
     const held = variant.reference ? this.#heldToReference(o, chosen, weights, settings) : undefined;
     if (held !== undefined) g = o.add(g, held.g);
-    const g1 = o.reshape(g, [-1, 1]);
-    const w1 = o.reshape(o.mul(weights, coefficient), [-1, 1]);
-    const h1 = o.reshape(entropy, [-1, 1]);
-    const gradient = o.add(o.mul(g1, o.sub(hit, p)), o.mul(w1, o.mul(p, o.add(logP, h1))));
+    const gradient = terms.gradient(g, variant.entropy ? o.mul(weights, coefficient) : null);
 
     const gradients = tape.gradients(
       logits,
@@ -221,12 +216,6 @@ export class GradientProgram {
   dispose(): void {
     this.#program.dispose();
   }
-}
-
-/** Logits with everything masked that the grammar does not allow in each row's state. */
-export function maskedLogits(o: Operations, spec: ModelSpec, logits: Tensor, states: Tensor): Tensor {
-  const { bias, states: count } = grammarTables(spec, MASKED);
-  return o.add(logits, o.gather(o.graph.constant(bias, [count, spec.vocabulary]), states));
 }
 
 /**

@@ -6,6 +6,8 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LearnConfig, LearnRow, ModelSpec } from '../port.js';
+import { sizeOf } from '../shape.js';
+import { ONE_HOT_ROWS } from './differentiable.js';
 import { GradientProgram, UpdateProgram, type LossVariant, type MicrobatchSums } from './learner-graph.js';
 import { inputLength, microbatchTensors, planMicrobatches } from './microbatch.js';
 import type { ModelTensors } from './model.js';
@@ -53,6 +55,8 @@ export class Learner {
     const variant: LossVariant = {
       dualClip: kind === 'policy' && config.dualClip !== undefined,
       reference: kind === 'policy' && reference !== undefined,
+      // A small vocabulary's entropy costs nothing: one graph serves both.
+      entropy: this.#spec.vocabulary <= ONE_HOT_ROWS || config.entropyCoefficient !== 0,
     };
     const program = this.#gradientOf(variant);
     const values = lossSettings(config, kind, variant);
@@ -61,9 +65,7 @@ export class Learner {
     const weightOf = (row: LearnRow): number =>
       config.aggregation === 'token' ? 1 / tokens : 1 / (rows.length * row.completion.length);
     let gradients = scope.hold(
-      parameterShapes(this.#spec).map(({ shape }) =>
-        native.create(new Float32Array(shape.reduce((product, n) => product * n, 1)), shape),
-      ),
+      parameterShapes(this.#spec).map(({ shape }) => native.create(new Float32Array(sizeOf(shape)), shape)),
     );
     let loss = 0;
     for (const indices of planMicrobatches(rows.map(inputLength), config.microbatchRows)) {
@@ -105,7 +107,7 @@ export class Learner {
   }
 
   #gradientOf(variant: LossVariant): GradientProgram {
-    const key = JSON.stringify([variant.dualClip, variant.reference]);
+    const key = JSON.stringify([variant.dualClip, variant.reference, variant.entropy]);
     let program = this.#gradients.get(key);
     if (program === undefined)
       this.#gradients.set(key, (program = new GradientProgram(this.#native, this.#spec, variant)));

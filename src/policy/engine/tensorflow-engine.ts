@@ -3,7 +3,7 @@
  * One call at a time (engine-process.ts sees to it): a call may let go of the model that was longest unused.
  */
 import { createHash } from 'node:crypto';
-import { findCheckpoint, loadCheckpoint, saveCheckpoint } from '../../learner/checkpoint.js';
+import { contentOf, findCheckpoint, openCheckpoint, saveCheckpoint } from '../../learner/checkpoint.js';
 import { Random } from '../../random.js';
 import type {
   BackendInfo,
@@ -15,19 +15,13 @@ import type {
   ModelSpec,
   PolicyEngine,
   Sample,
+  SampleOptions,
   SampleRequest,
 } from '../port.js';
 import { checkLearnConfig } from './learn-config.js';
 import { Learner } from './learner.js';
 import { checkRow } from './microbatch.js';
-import {
-  deleteModel,
-  downloadModel,
-  initialModel,
-  uploadModel,
-  zeroMoments,
-  type ModelTensors,
-} from './model.js';
+import { contentOfModel, deleteModel, initialModel, uploadModel, type ModelTensors } from './model.js';
 import { Native } from './native.js';
 import { checkSpec } from './parameters.js';
 import { Sampler } from './sampler.js';
@@ -68,7 +62,11 @@ export class TensorflowEngine implements PolicyEngine {
     const provenance = sha256(JSON.stringify(['initialise', specKey(spec), seed]));
     return (
       (await findCheckpoint(folder, provenance)) ??
-      (await saveCheckpoint({ version: 0, spec, steps: 0, ...initialModel(spec, seed) }, folder, provenance))
+      (await saveCheckpoint(
+        contentOf({ version: 0, spec, steps: 0, ...initialModel(spec, seed) }),
+        folder,
+        provenance,
+      ))
     );
   }
 
@@ -79,11 +77,15 @@ export class TensorflowEngine implements PolicyEngine {
       this.#models.unshift(known);
       return known;
     }
-    const checkpoint = await loadCheckpoint(ref);
-    const { spec, steps } = checkpoint;
-    const loaded = { ref, spec, steps, tensors: uploadModel(this.#native, checkpoint) };
-    this.#keep(loaded);
-    return loaded;
+    const checkpoint = await openCheckpoint(ref);
+    try {
+      const { spec, steps } = checkpoint;
+      const loaded = { ref, spec, steps, tensors: await uploadModel(this.#native, checkpoint) };
+      this.#keep(loaded);
+      return loaded;
+    } finally {
+      await checkpoint.close();
+    }
   }
 
   #keep(loaded: Loaded): void {
@@ -94,10 +96,10 @@ export class TensorflowEngine implements PolicyEngine {
   async sample(
     checkpoint: CheckpointRef,
     requests: readonly SampleRequest[],
-    options: { signal?: AbortSignal; onProgress?: (tokens: number) => void } = {},
+    options: SampleOptions = {},
   ): Promise<readonly Sample[]> {
     const { spec, tensors } = await this.#load(checkpoint);
-    return this.#samplers.of(spec).sample(tensors.parameters, requests, options.signal, options.onProgress);
+    return this.#samplers.of(spec).sample(tensors.parameters, requests, options);
   }
 
   async learn(
@@ -148,12 +150,12 @@ export class TensorflowEngine implements PolicyEngine {
         return { checkpoint: found, statistics: statisticsOf(totals) };
       }
       const checkpoint = await saveCheckpoint(
-        {
-          version: parent.version + 1,
-          spec,
-          steps: steps + totals.steps,
-          ...downloadModel(this.#native, spec, model),
-        },
+        contentOfModel(
+          this.#native,
+          { version: parent.version + 1, spec, steps: steps + totals.steps },
+          model,
+          'kept',
+        ),
         folder,
         provenance,
       );
@@ -224,13 +226,11 @@ export class TensorflowEngine implements PolicyEngine {
         }
       }
       const provenance = hash.digest('hex');
-      const { weights } = downloadModel(this.#native, spec, model);
-      // What follows is another objective: its moments start anew.
-      const fresh = zeroMoments(spec);
       const checkpoint =
         (await findCheckpoint(folder, provenance)) ??
         (await saveCheckpoint(
-          { version: parent.version, spec, weights, first: fresh, second: fresh, steps: 0 },
+          // What follows is another objective: its moments start anew.
+          contentOfModel(this.#native, { version: parent.version, spec, steps: 0 }, model, 'fresh'),
           folder,
           provenance,
         ));

@@ -5,7 +5,7 @@ import { checkLearnConfig } from '../../../src/policy/engine/learn-config.js';
 import { checkRow, planMicrobatches } from '../../../src/policy/engine/microbatch.js';
 import { tinySpec } from '../../../src/policy/tiny/spec.js';
 import { warmUpRows } from '../../../src/policy/tiny/warm-up.js';
-import type { LearnConfig, LearnRow } from '../../../src/policy/port.js';
+import type { GrammarTable, LearnConfig, LearnRow } from '../../../src/policy/port.js';
 
 const spec = tinySpec({ layers: 1, width: 8, heads: 2, hidden: 16, context: 96 });
 const mix = {
@@ -63,7 +63,7 @@ describe('grammarStates', () => {
   });
 
   it('has a state after the grammar in which all is allowed, for rows without one', () => {
-    const { bias, next, states } = grammarTables(spec, -1e9);
+    const { bias, next, states } = grammarTables(spec.grammar as GrammarTable, -1e9);
     const free = states - 1;
     expect([...grammarStates(spec, { id: 'x', completion: [5, 6] })]).toEqual([free, free]);
     for (let t = 0; t < spec.vocabulary; t++) {
