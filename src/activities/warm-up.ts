@@ -49,7 +49,7 @@ export function makeWarmUp(dependencies: LearnerDependencies): LearnerSteps['war
 export function* warmUpBatches(config: RunConfig): Generator<LearnRow[]> {
   const { warmUp } = tinyPolicy(config.policy);
   const mix = { ...warmUp, maxReferences: config.propose.references };
-  const early = { ...mix, thinkShares: warmUp.early.thinkShares };
+  const early = { ...mix, thinkShares: warmUp.early.thinkShares, directLengths: null };
   const features = tinyFeatures(config.propose);
   for (let step = 0; step < warmUp.steps; step++)
     yield warmUpRows(

@@ -34,6 +34,8 @@ const tiny = z.strictObject({
     proposeShare: share,
     proposeLengths: z.array(z.number().min(0)).length(3),
     solveLengths: z.array(z.number().min(0)).length(3),
+    /** The same of solutions without a thought; null: `solveLengths`. `[1, 0, 0]` answers at once only what is short. */
+    directLengths: z.array(z.number().min(0)).length(3).nullable().default(null),
     /** Shares of deduction, abduction and induction solutions with a thought before the answer. */
     thinkShares: z.array(share).length(3).default([1, 1, 1]),
     /** First steps, and the shares that stand in for `thinkShares` in them: what a thought is, learned before the mix. */

@@ -26,6 +26,7 @@ const mix = {
   thinkShares: [0.7, 0.7, 0.7],
   kinds: [1, 1, 1],
   maxReferences: 2,
+  directLengths: null,
   inductionTargets: 'drawn',
 } as const;
 const config: LearnConfig = {

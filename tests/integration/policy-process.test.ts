@@ -28,6 +28,7 @@ const mix = {
   thinkShares: [0.7, 0.7, 0.7],
   kinds: [1, 1, 1],
   maxReferences: 2,
+  directLengths: null,
   inductionTargets: 'drawn',
 } as const;
 const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 96 });

@@ -24,6 +24,8 @@ export interface WarmUpMix {
   readonly proposeLengths: readonly number[];
   /** Weights of program lengths 1, 2, 3 in solutions. */
   readonly solveLengths: readonly number[];
+  /** The same of solutions without a thought; null: as with one. */
+  readonly directLengths: readonly number[] | null;
   /** Shares of deduction, abduction and induction solutions with a thought. */
   readonly thinkShares: readonly number[];
   /** Weights of deduction, abduction, induction. */
@@ -52,16 +54,20 @@ export function warmUpRows(
   const proposeLengths = cumulative(mix.proposeLengths);
   const solveLengths = cumulative(mix.solveLengths);
   const kindWeights = cumulative(features.error ? [...mix.kinds, mean(mix.kinds)] : mix.kinds);
-  const plainRow = (kind: PlainKind, propose: boolean): TokenPair =>
-    propose
-      ? proposeRow(
-          random,
-          kind,
-          drawProgram(random, 1 + random.weighted(proposeLengths)),
-          mix,
-          proposeLengths,
-        )
-      : solveRow(random, kind, drawProgram(random, 1 + random.weighted(solveLengths)), mix);
+  const directLengths = cumulative(mix.directLengths ?? mix.solveLengths);
+  const plainRow = (kind: PlainKind, propose: boolean): TokenPair => {
+    if (propose)
+      return proposeRow(
+        random,
+        kind,
+        drawProgram(random, 1 + random.weighted(proposeLengths)),
+        mix,
+        proposeLengths,
+      );
+    const thinks = random.uniform() < (mix.thinkShares[KINDS.indexOf(kind)] ?? 0);
+    const length = 1 + random.weighted(thinks ? solveLengths : directLengths);
+    return solveRow(random, kind, drawProgram(random, length), thinks, mix);
+  };
   return Array.from({ length: rows }, (_, index) => {
     const kind = kinds[random.weighted(kindWeights)] ?? 'deduction';
     const propose = random.uniform() < mix.proposeShare;
@@ -108,12 +114,17 @@ function proposeRow(
   };
 }
 
-function solveRow(random: Random, kind: PlainKind, operations: readonly number[], mix: WarmUpMix): TokenPair {
+function solveRow(
+  random: Random,
+  kind: PlainKind,
+  operations: readonly number[],
+  thinks: boolean,
+  mix: WarmUpMix,
+): TokenPair {
   const program = operations.map(v.operationToken);
   const input = drawInputFor(random, operations);
   const states = trace(operations, input);
   const output = digits(states.at(-1));
-  const thinks = random.uniform() < (mix.thinkShares[KINDS.indexOf(kind)] ?? 0);
   const thought = (tokens: () => readonly number[]): readonly number[] =>
     thinks ? [v.THINK, ...tokens(), v.END_THINK] : [];
   switch (kind) {

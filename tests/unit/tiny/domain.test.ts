@@ -31,6 +31,7 @@ const MIX = {
   thinkShares: [0.5, 0.5, 0.5],
   kinds: [1, 1, 1],
   maxReferences: 3,
+  directLengths: null,
   inductionTargets: 'drawn',
 } as const;
 

@@ -30,6 +30,7 @@ const MIX = {
   thinkShares: [0.5, 0.5, 0.5],
   kinds: [1, 1, 1],
   maxReferences: 2,
+  directLengths: null,
   inductionTargets: 'drawn',
 } as const;
 const MODEL = { layers: 1, width: 8, heads: 2, hidden: 8, context: 96 };
