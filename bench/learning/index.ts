@@ -25,7 +25,7 @@ import { picture } from './picture.js';
 import { meanInterval } from './statistics.js';
 
 const USAGE = `npm run bench -- learning [options]
-  --seeds N         seeds 1 to N (default 5), or a list, as in 2,4
+  --seeds N         seeds 1 to N (default 5), or a list, as in 2,4 or 3,
   --preset NAME     default tiny
   --iterations N    of each run (default: the preset's)
   --set KEY=VALUE   override a key in all runs
@@ -150,11 +150,9 @@ async function main(): Promise<number> {
 const MOST_SEEDS = 11;
 
 function seedsOf(text: string): number[] {
-  const listed = text.split(',').map(Number);
-  const seeds =
-    text.includes(',') || !Number.isInteger(listed[0])
-      ? listed
-      : Array.from({ length: listed[0] ?? 0 }, (_, i) => i + 1);
+  const seeds = text.includes(',')
+    ? [...new Set(text.split(',').filter((part) => part !== ''))].map(Number)
+    : Array.from({ length: /^\d{1,2}$/.test(text) ? Number(text) : 0 }, (_, i) => i + 1);
   if (seeds.length > 0 && seeds.every((seed) => Number.isInteger(seed) && seed >= 1 && seed <= MOST_SEEDS))
     return seeds;
   throw new UsageError(
