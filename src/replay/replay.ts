@@ -10,7 +10,7 @@ import type { BufferedTask } from '../buffer/task-buffer.js';
 import { countTask, emptyTypeCounters } from '../buffer/type-counters.js';
 import { checkRunConfig } from '../config/presets.js';
 import type { RunConfig } from '../config/run.js';
-import { learnerBatch, learnerBatchSettings } from '../learner/learner-batch.js';
+import { learnerBatch, learnerBatchSettings, type RowOrder } from '../learner/learner-batch.js';
 import { iterationRewards, type IterationFacts } from '../reward/iteration-rewards.js';
 import { enabledTerms } from '../reward/intrinsic/components.js';
 import type { TaskMeasures } from '../reward/intrinsic/measure-tasks.js';
@@ -244,17 +244,14 @@ async function measures({
 /** From the recorded rewards, so that a wrong reward is named once, as a reward. */
 function advantages({ config, facts, iteration }: CheckInput): CheckOutcome {
   const recorded = iterationFacts(facts);
+  const learned = factsOf(facts, 'LearnerSample');
   const { samples, baselines } = learnerBatch(
     recorded,
-    factsOf(facts, 'RewardAssigned').map((reward) => ({
-      ...reward,
-      role: reward.role,
-      kind: reward.kind,
-    })),
-    learnerBatchSettings(config, iteration),
+    factsOf(facts, 'RewardAssigned'),
+    learnerBatchSettings(config, iteration, rowOrderOf(learned)),
   );
   const rows = compareAll(
-    factsOf(facts, 'LearnerSample').map(({ batchId: _batch, sampleId: _sample, ...value }) => ({
+    learned.map(({ batchId: _batch, sampleId: _sample, ...value }) => ({
       key: `${value.subjectId}/${value.sample}`,
       value,
     })),
@@ -276,6 +273,11 @@ function advantages({ config, facts, iteration }: CheckInput): CheckOutcome {
     checked: rows.checked + batches.checked,
     differences: [...rows.differences, ...batches.differences],
   };
+}
+
+/** A batch recorded in version 1 keeps the order of its time. */
+export function rowOrderOf(samples: readonly EventDataByType['LearnerSample'][]): RowOrder {
+  return samples.length > 0 && samples.every(({ place }) => place === null) ? 'facts' : 'coordinates';
 }
 
 async function learner({ config, facts, iteration, options }: CheckInput): Promise<CheckOutcome> {
