@@ -15,6 +15,7 @@ import {
   type EventReference,
   type LoggedEvent,
   type Offsets,
+  type StreamOptions,
 } from './event-log.js';
 import { RangeReader, type RawMessage } from './range-reader.js';
 import { DerivedSchemaIds, RegistrySchemaIds, type LoadableSchemaIds } from './schema-ids.js';
@@ -47,18 +48,17 @@ export async function createEventLog(
   return new KafkaEventLog(new RangeReader(addresses.kafkaBrokers), producer, ids);
 }
 
-/** Decodes a message; an id that is not known is asked for once. */
-export async function decodeMessage(
+/** Decodes a message; an id that is not known is asked for once. Only then there is something to wait for. */
+export function decodeMessage(
   decoder: EventDecoder,
   ids: LoadableSchemaIds,
   value: Buffer,
-): Promise<Decoded> {
+): Decoded | Promise<Decoded> {
   const decoded = decoder.decode(value);
   if (decoded.ok || decoded.reason !== 'unknown-schema' || value.length < 5) return decoded;
   const id = value.readUInt32BE(1);
   if (ids.schemaOf(id) !== undefined) return decoded;
-  await ids.load(id);
-  return decoder.decode(value);
+  return ids.load(id).then(() => decoder.decode(value));
 }
 
 class KafkaEventLog implements EventLog {
@@ -179,27 +179,35 @@ class KafkaEventLog implements EventLog {
     filter: (event: AzrEvent) => boolean = () => true,
   ): AsyncGenerator<LoggedEvent> {
     const ends = (await this.#reader.ends([topic])).get(topic) ?? [];
-    for (const [partition, end] of ends.entries()) {
-      const begin = BigInt(from[topic]?.[partition] ?? '0');
-      const stop = to?.[topic]?.[partition];
-      for await (const message of this.#reader.read(
+    for (const [partition, end] of ends.entries())
+      yield* this.stream(
         topic,
         partition,
-        begin,
-        stop === undefined ? end : BigInt(stop),
-      )) {
-        const event = await this.#decode(topic, message);
-        if (event !== undefined && filter(event))
-          yield { event, partition, offset: message.offset.toString() };
-      }
+        from[topic]?.[partition] ?? '0',
+        to?.[topic]?.[partition] ?? end.toString(),
+        { filter },
+      );
+  }
+
+  async *stream(
+    topic: string,
+    partition: number,
+    from: string,
+    to: string,
+    { filter = () => true, onUnreadable, onGap }: StreamOptions = {},
+  ): AsyncGenerator<LoggedEvent> {
+    for await (const message of this.#reader.read(topic, partition, BigInt(from), BigInt(to), onGap)) {
+      const offset = message.offset.toString();
+      const decoded = await this.#decode(message);
+      if (!decoded.ok)
+        onUnreadable?.({ topic, partition, offset, reason: decoded.reason, detail: decoded.detail });
+      else if (filter(decoded.event)) yield { event: decoded.event, partition, offset };
     }
   }
 
-  /** Undecodable messages are the sink's to report (dead letters); a reader of facts passes over them. */
-  async #decode(_topic: string, message: RawMessage): Promise<AzrEvent | undefined> {
-    if (message.value === null) return undefined;
-    const decoded = await decodeMessage(this.#decoder, this.#ids, message.value);
-    return decoded.ok ? decoded.event : undefined;
+  #decode({ value }: RawMessage): Decoded | Promise<Decoded> {
+    if (value === null) return { ok: false, reason: 'too-short', detail: 'the message has no value' };
+    return decodeMessage(this.#decoder, this.#ids, value);
   }
 
   async #collect(
@@ -210,8 +218,10 @@ class KafkaEventLog implements EventLog {
     const set = new Map<string, CollectedEvent>();
     for (const { partition, from, to } of ranges)
       for await (const message of this.#reader.read(topic, partition, BigInt(from), BigInt(to))) {
-        const event = await this.#decode(topic, message);
-        if (event === undefined || !selects(selector, event) || set.has(event.envelope.eventId)) continue;
+        const decoded = await this.#decode(message);
+        if (!decoded.ok) continue;
+        const { event } = decoded;
+        if (!selects(selector, event) || set.has(event.envelope.eventId)) continue;
         set.set(event.envelope.eventId, { event, bytes: message.value ?? Buffer.alloc(0) });
       }
     return set;
