@@ -24,8 +24,8 @@ import { subjectOf } from './subject.js';
 import { ensureTopics, kafkaClient, topicOf } from './topics.js';
 
 /** Messages a request: measured best between 500 and 2,000 on one broker. */
-const BATCH_MESSAGES = 1_000;
-const BATCH_BYTES = 900_000;
+export const BATCH_MESSAGES = 1_000;
+export const BATCH_BYTES = 900_000;
 
 /** Ensures the topics, publishes the schemas, connects. */
 export async function createEventLog(

@@ -26,7 +26,7 @@ export interface SinkOptions {
   readonly deadLetters?: boolean;
 }
 
-const BATCH_MESSAGES = 5_000;
+export const SINK_BATCH_MESSAGES = 5_000;
 const IDLE_MS = 200;
 
 export async function runSink(options: SinkOptions): Promise<void> {
@@ -96,7 +96,7 @@ class Sink {
   private constructor(options: SinkOptions, projector: MessageProjector) {
     const { addresses } = options;
     this.#addresses = addresses;
-    this.#batchMessages = options.batchMessages ?? BATCH_MESSAGES;
+    this.#batchMessages = options.batchMessages ?? SINK_BATCH_MESSAGES;
     this.#buries = options.deadLetters ?? true;
     this.#reader = new RangeReader(addresses.kafkaBrokers);
     this.#client = clickHouseClient(addresses);
