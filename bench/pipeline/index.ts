@@ -48,7 +48,10 @@ async function main(): Promise<number> {
   const events = integer('events', options.events, 1, 10_000_000);
   const rounds = integer('rounds', options.rounds, 1, 100);
   const scratch = await mkdtemp(path.join(tmpdir(), 'azr-bench-pipeline-'));
-  const config = { ...(await loadStackConfig({ cwd: scratch, env: {} })), dataDir: path.join(scratch, 'stack') };
+  const config = {
+    ...(await loadStackConfig({ cwd: scratch, env: {} })),
+    dataDir: path.join(scratch, 'stack'),
+  };
   try {
     const archive = await archiveOf(options.archive, scratch, iterations);
     await up({ config, workers: false });

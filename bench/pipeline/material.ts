@@ -17,6 +17,12 @@ export interface Cuts {
   readonly batchMessages: number;
 }
 
+export interface EventBatch {
+  /** Offset of its first event. */
+  readonly first: number;
+  readonly events: readonly AzrEvent[];
+}
+
 export class Material {
   readonly #events: readonly AzrEvent[];
   readonly #copies: number;
@@ -36,19 +42,23 @@ export class Material {
     return new Material(events, Math.ceil(atLeast / events.length));
   }
 
-  /** A round's appends, as steps make them: one of each run, iteration and topic. */
-  appends(round: number): AzrEvent[][] {
-    const groups = new Map<string, AzrEvent[]>();
+  /** A round's appends by iteration, as steps make them: one a topic. */
+  iterations(round: number): AzrEvent[][][] {
+    const iterations = new Map<string, Map<string, AzrEvent[]>>();
     for (let copy = 0; copy < this.#copies; copy++)
       for (const event of this.#events) {
-        const runId = `bench-${round}-${copy}`;
-        const key = `${copy} ${event.envelope.iteration} ${topicOf(event.type)}`;
-        const renamed = { ...event, envelope: { ...event.envelope, runId } } as AzrEvent;
-        const group = groups.get(key);
-        if (group === undefined) groups.set(key, [renamed]);
+        const renamed = {
+          ...event,
+          envelope: { ...event.envelope, runId: `bench-${round}-${copy}` },
+        } as AzrEvent;
+        const key = `${copy} ${event.envelope.iteration}`;
+        const topics = iterations.get(key) ?? new Map<string, AzrEvent[]>();
+        iterations.set(key, topics);
+        const group = topics.get(topicOf(event.type));
+        if (group === undefined) topics.set(topicOf(event.type), [renamed]);
         else group.push(renamed);
       }
-    return [...groups.values()];
+    return [...iterations.values()].map((topics) => [...topics.values()]);
   }
 
   /** The sends of a bare producer: the same messages, cut as the log cuts them. */
@@ -74,26 +84,33 @@ export class Material {
     });
   }
 
-  /** The rows, in batches of as many messages as the sink takes. */
-  inserts(appends: readonly (readonly AzrEvent[])[], cuts: Cuts): InsertBatch[] {
+  /** The events of each topic, cut as the sink cuts them. */
+  batches(appends: readonly (readonly AzrEvent[])[], { batchMessages }: Cuts): EventBatch[] {
     const byTopic = new Map<string, AzrEvent[]>();
     for (const event of appends.flat()) {
       const list = byTopic.get(topicOf(event.type));
       if (list === undefined) byTopic.set(topicOf(event.type), [event]);
       else list.push(event);
     }
-    const batches: InsertBatch[] = [];
-    for (const events of byTopic.values())
-      for (let at = 0; at < events.length; at += cuts.batchMessages) {
-        const tables = new Map<string, Readonly<Record<string, unknown>>[]>();
-        for (const [i, event] of events.slice(at, at + cuts.batchMessages).entries()) {
-          const { table, rows } = rowsOf(event, { partition: 0, offset: String(at + i) });
-          const list = tables.get(table);
-          if (list === undefined) tables.set(table, [...rows]);
-          else list.push(...rows);
-        }
-        for (const [table, rows] of tables) if (rows.length > 0) batches.push({ table, rows });
+    return [...byTopic.values()].flatMap((events) =>
+      Array.from({ length: Math.ceil(events.length / batchMessages) }, (_, i) => ({
+        first: i * batchMessages,
+        events: events.slice(i * batchMessages, (i + 1) * batchMessages),
+      })),
+    );
+  }
+
+  /** The same as rows, an insert a table. */
+  inserts(appends: readonly (readonly AzrEvent[])[], cuts: Cuts): InsertBatch[] {
+    return this.batches(appends, cuts).flatMap(({ first, events }) => {
+      const tables = new Map<string, Readonly<Record<string, unknown>>[]>();
+      for (const [i, event] of events.entries()) {
+        const { table, rows } = rowsOf(event, { partition: 0, offset: String(first + i) });
+        const list = tables.get(table);
+        if (list === undefined) tables.set(table, [...rows]);
+        else list.push(...rows);
       }
-    return batches;
+      return [...tables].flatMap(([table, rows]) => (rows.length > 0 ? [{ table, rows }] : []));
+    });
   }
 }

@@ -1,11 +1,15 @@
 /** One round: each step and its limit, by turns, on topics and tables of their own. */
+import type { ClickHouseClient } from '@clickhouse/client';
 import { clickHouseClient, migrate } from '../../pipelines/clickhouse/client.js';
+import { insertText, RowBatch } from '../../pipelines/clickhouse/row-batch.js';
+import { eventRows, snakeCase } from '../../pipelines/clickhouse/rows.js';
 import { BATCH_BYTES, BATCH_MESSAGES, createEventLog } from '../../pipelines/kafka-event-log.js';
 import { projectOnce, SINK_BATCH_MESSAGES } from '../../pipelines/sink.js';
 import { eventTopics } from '../../pipelines/topics.js';
+import { SCHEMA_VERSIONS } from '../../schemas/generated/events.js';
 import type { ServiceAddresses } from '../../src/config/addresses.js';
-import { bareConsume, bareInsert, barePublish, type InsertBatch } from './bare.js';
-import type { Material } from './material.js';
+import { bareConsume, bareInsert, barePublish } from './bare.js';
+import type { EventBatch, Material } from './material.js';
 
 const CUTS = {
   sendMessages: BATCH_MESSAGES,
@@ -34,37 +38,32 @@ export async function measureRound(
   round: number,
 ): Promise<Round> {
   const { kafkaBrokers: brokers } = addresses;
-  const appends = material.appends(round);
-  const bare = (topic: string): string => `bare-${round}.${topic}`;
-  const sends = material.sends(appends, bare, CUTS);
-  const topics = [...new Set(sends.map(({ topic }) => topic))];
-  const inserts = material.inserts(appends, CUTS);
-  const count = appends.reduce((sum, events) => sum + events.length, 0);
-  const rows = inserts.reduce((sum, batch) => sum + batch.rows.length, 0);
-  const bytes = sends.flatMap(({ messages }) => messages).reduce((sum, { value }) => sum + value.length, 0);
-
   const log = await createEventLog(addresses);
   try {
     const from = await log.watermarks(eventTopics());
+    // What is not measured now is let go, so that no step is held up by the memory of another.
+    let appends = material.iterations(round);
+    const events = appends.flat(2).length;
     const published = await timed(async () => {
-      let since = from;
-      for (const [i, events] of appends.entries()) {
-        // As a step does, from where its iteration began.
-        if (i % eventTopics().length === 0) since = await log.watermarks(eventTopics());
-        await log.append(events, since);
+      for (const steps of appends) {
+        const since = await log.watermarks(eventTopics());
+        for (const set of steps) await log.append(set, since);
       }
     });
+    let sends = material.sends(appends.flat(), (topic) => `bare-${round}.${topic}`, CUTS);
+    appends = [];
+    const topics = [...new Set(sends.map(({ topic }) => topic))];
+    const bytes = sends.flatMap(({ messages }) => messages).reduce((sum, { value }) => sum + value.length, 0);
     const barePublished = await barePublish(brokers, topics, sends);
-    const bareConsumed = await bareConsume(brokers, topics, count);
+    sends = [];
+    const bareConsumed = await bareConsume(brokers, topics, events);
     const to = await log.watermarks(eventTopics());
     let decoded = 0;
     const consumed = await timed(async () => {
       for (const topic of eventTopics()) for await (const _ of log.scan(topic, from, to)) decoded += 1;
     });
-    if (decoded !== count) throw new Error(`${decoded} of ${count} events were read`);
+    if (decoded !== events) throw new Error(`${decoded} of ${events} events were read`);
 
-    const bareInserted = await inDatabase(addresses, `bare_${round}`, (at) => insertedIn(at, inserts));
-    const inserted = await inDatabase(addresses, `rows_${round}`, (at) => insertedIn(at, inserts));
     const offsets = new Map(
       Object.entries(from).flatMap(([topic, partitions]) =>
         Object.entries(partitions).map(
@@ -72,19 +71,29 @@ export async function measureRound(
         ),
       ),
     );
-    const endToEnd = await inDatabase(addresses, `sink_${round}`, async (at) => {
-      const seconds = await timed(async () => {
+    let found = 0;
+    const endToEnd = await inDatabase(addresses, `sink_${round}`, (at) =>
+      timed(async () => {
         await projectOnce(
           { addresses: at, signal: new AbortController().signal, deadLetters: false },
           offsets,
         );
-        const found = await countRows(at, inserts);
-        if (found !== rows) throw new Error(`${found} of ${rows} rows are in the tables`);
-      });
-      return seconds;
-    });
+        found = await countRows(at);
+      }),
+    );
+    let inserts = material.inserts(material.iterations(round).flat(), CUTS);
+    const rows = inserts.reduce((sum, batch) => sum + batch.rows.length, 0);
+    if (found !== rows) throw new Error(`${found} of ${rows} rows are in the tables`);
+    const bareInserted = await inDatabase(addresses, `bare_${round}`, (at) =>
+      withClient(at, (client) => bareInsert(client, inserts)),
+    );
+    inserts = [];
+    const batches = material.batches(material.iterations(round).flat(), CUTS);
+    const inserted = await inDatabase(addresses, `rows_${round}`, (at) =>
+      withClient(at, (client) => timed(() => insertedBatches(client, batches))),
+    );
     return {
-      events: count,
+      events,
       rows,
       bytes,
       published,
@@ -123,26 +132,36 @@ async function inDatabase(
   }
 }
 
-async function insertedIn(addresses: ServiceAddresses, inserts: readonly InsertBatch[]): Promise<number> {
+async function withClient<T>(
+  addresses: ServiceAddresses,
+  work: (client: ClickHouseClient) => Promise<T>,
+): Promise<T> {
   const client = clickHouseClient(addresses);
   try {
-    return await bareInsert(client, inserts);
+    return await work(client);
   } finally {
     await client.close();
   }
 }
 
+/** As the sink does, from decoded events on. */
+async function insertedBatches(client: ClickHouseClient, batches: readonly EventBatch[]): Promise<void> {
+  for (const { first, events } of batches) {
+    const batch = new RowBatch();
+    for (const [i, event] of events.entries())
+      batch.add(eventRows(event, { partition: 0, offset: String(first + i) }));
+    for (const rows of batch.tables()) await insertText(client, rows);
+  }
+}
+
 /** One query, as a reader would ask. */
-async function countRows(addresses: ServiceAddresses, inserts: readonly InsertBatch[]): Promise<number> {
-  const tables = [...new Set(inserts.map(({ table }) => table))];
-  const client = clickHouseClient(addresses);
-  try {
+async function countRows(addresses: ServiceAddresses): Promise<number> {
+  const tables = [...new Set(SCHEMA_VERSIONS.map(({ type }) => snakeCase(type)))];
+  return withClient(addresses, async (client) => {
     const answer = await client.query({
       query: `SELECT toUInt32(${tables.map((name) => `(SELECT count() FROM ${name})`).join(' + ')}) AS found`,
       format: 'JSONEachRow',
     });
     return (await answer.json<{ found: number }>())[0]?.found ?? 0;
-  } finally {
-    await client.close();
-  }
+  });
 }
