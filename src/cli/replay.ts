@@ -13,11 +13,7 @@ import { checkpointFolder } from '../learner/checkpoint-folder.js';
 import { learnConfig, learnRows } from '../learner/learn-inputs.js';
 import { createPolicyEngine } from '../policy/index.js';
 import type { PolicyEngine } from '../policy/port.js';
-import {
-  counterfactual,
-  type CounterfactualReport,
-  type CounterfactualReward,
-} from '../replay/counterfactual.js';
+import type { CounterfactualReport } from '../replay/counterfactual.js';
 import type { Wanted } from '../replay/counterfactual-config.js';
 import {
   replay,
@@ -27,6 +23,7 @@ import {
   type ReplayReport,
   type ReplayResult,
 } from '../replay/replay.js';
+import { writeCounterfactual } from '../replay/write-counterfactual.js';
 import { createSandbox, treesIn } from '../sandbox/index.js';
 import type { Sandbox } from '../sandbox/port.js';
 import { EXIT } from './exit-codes.js';
@@ -146,30 +143,21 @@ async function recompute(session: Session, runId: string, options: Options, want
   const box = new LazySandbox(session, parseJobs(options.jobs));
   const bar = progressBar('iterations recomputed');
   try {
-    const result = await counterfactual(log, runId, {
-      ...parseBounds(options),
-      wanted,
-      trees: async () => treesIn(await box.get()),
-      onRows: async (id, rewards, advantages) => {
-        await tables.write('counterfactual_rewards', id, rewards.map(rewardColumns));
-        await tables.write(
-          'counterfactual_advantages',
-          id,
-          advantages.map((row) => ({ ...row })),
-        );
+    const result = await writeCounterfactual(
+      log,
+      tables,
+      runId,
+      {
+        ...parseBounds(options),
+        wanted,
+        trees: async () => treesIn(await box.get()),
+        onProgress: (done, of) => bar.show(done, of, ''),
       },
-      onProgress: (done, of) => bar.show(done, of, ''),
-    });
+      codeVersion(),
+    );
     bar.end();
     if (result.kind !== 'computed') throw await notReplayed(session, runId, options, result);
-    const { config, report } = result;
-    await tables.complete(config.id, {
-      firstIteration: report.firstIteration,
-      lastIteration: report.lastIteration,
-      changesJson: JSON.stringify(config.changes),
-      configJson: config.json,
-      codeVersion: codeVersion(),
-    });
+    const { report } = result;
     if (options.json === true) sayJson(report);
     else printCounterfactual(report);
     if (report.damage.length > 0) process.exitCode = EXIT.differences;
@@ -179,14 +167,6 @@ async function recompute(session: Session, runId: string, options: Options, want
     await tables.close();
     await log.close();
   }
-}
-
-function rewardColumns({ components, ...row }: CounterfactualReward): Readonly<Record<string, unknown>> {
-  return {
-    ...row,
-    componentNames: components.map(({ name }) => name),
-    componentValues: components.map(({ value }) => value),
-  };
 }
 
 /** Starts when something runs in it. */
