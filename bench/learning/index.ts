@@ -12,13 +12,13 @@
  * decline after the peak, samples and wall time. What came of a run is kept beside others' under --results: a bench that was
  * broken off goes on with the runs that are missing, and stacks side by side can share the seeds among them.
  */
-import { execFile } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
 import path from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import { EXIT } from '../../src/cli/exit-codes.js';
 import { UsageError } from '../../src/config/errors.js';
+import { commandIn, type Azr } from '../azr-command.js';
 import { runBench } from '../run-bench.js';
 import { curveOf, declineAfterPeak, gain, SERIES, type Curve, type ScoreRow } from './curves.js';
 import { picture } from './picture.js';
@@ -176,23 +176,6 @@ interface Result {
 async function resultOf(folder: string, runId: string): Promise<Result | undefined> {
   const text = await readFile(path.join(folder, `${runId}.json`), 'utf8').catch(() => undefined);
   return text === undefined ? undefined : (JSON.parse(text) as Result);
-}
-
-type Azr = (args: readonly string[]) => Promise<string>;
-
-/** The project's own command in a stack of its own. @throws Error with what it printed where it fails. */
-function commandIn(dataDir: string): Azr {
-  const program = path.resolve('bin', 'azr.mjs');
-  return async (args) => {
-    const { stdout } = await promisify(execFile)(process.execPath, [program, ...args], {
-      env: { ...process.env, AZR_DATA_DIR: dataDir },
-      maxBuffer: 2 ** 28,
-    }).catch((error: unknown) => {
-      const { stderr, stdout: out } = error as { stderr?: string; stdout?: string };
-      throw new Error(`azr ${args.join(' ')} failed:\n${out ?? ''}\n${stderr ?? String(error)}`);
-    });
-    return stdout;
-  };
 }
 
 async function statusOf(azr: Azr, runId: string): Promise<string | undefined> {
