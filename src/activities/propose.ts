@@ -20,7 +20,7 @@ import { earlierFacts } from './earlier.js';
 import { fact, originOf } from './facts.js';
 import { noProposals } from './generate-tasks.js';
 import { withHeartbeat } from './heartbeat.js';
-import { sampleInChunks } from './sample-in-chunks.js';
+import { finishOf, sampleInChunks } from './sample-in-chunks.js';
 import { unlessTooLong } from './unless-too-long.js';
 
 interface PlannedProposal {
@@ -79,7 +79,7 @@ export function makePropose(dependencies: RolloutDependencies): RolloutSteps['pr
             completionText: codec.text(sample.tokens),
             completionTokens: sample.tokens,
             logProbs: sample.logProbs,
-            finish: sample.finish,
+            finish: finishOf(sample),
             seed: planned.seed,
             temperature: config.propose.temperature,
             programTaskId: planned.programTaskId,

@@ -17,7 +17,7 @@ import { earlierFacts } from './earlier.js';
 import { dataOf, fact, originOf } from './facts.js';
 import { withHeartbeat } from './heartbeat.js';
 import { after } from './offsets.js';
-import { sampleInChunks } from './sample-in-chunks.js';
+import { finishOf, sampleInChunks } from './sample-in-chunks.js';
 import { unlessTooLong } from './unless-too-long.js';
 
 export type SolvePurpose = 'learnability' | 'solve';
@@ -99,7 +99,7 @@ export function makeSolve(dependencies: RolloutDependencies): RolloutSteps['solv
                 completionText: codec.text(sample.tokens),
                 completionTokens: sample.tokens,
                 logProbs: sample.logProbs,
-                finish: sample.finish,
+                finish: finishOf(sample),
                 thought,
                 answer,
                 formatOk,

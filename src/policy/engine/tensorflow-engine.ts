@@ -15,6 +15,7 @@ import type {
   ModelSpec,
   PolicyEngine,
   Sample,
+  SampleOptions,
   SampleRequest,
 } from '../port.js';
 import { checkLearnConfig } from './learn-config.js';
@@ -95,10 +96,10 @@ export class TensorflowEngine implements PolicyEngine {
   async sample(
     checkpoint: CheckpointRef,
     requests: readonly SampleRequest[],
-    options: { signal?: AbortSignal; onProgress?: (tokens: number) => void } = {},
+    options: SampleOptions = {},
   ): Promise<readonly Sample[]> {
     const { spec, tensors } = await this.#load(checkpoint);
-    return this.#samplers.of(spec).sample(tensors.parameters, requests, options.signal, options.onProgress);
+    return this.#samplers.of(spec).sample(tensors.parameters, requests, options);
   }
 
   async learn(

@@ -1,6 +1,6 @@
 /**
  * The transformer: its layer's parts, written once and differentiable, and the forward pass over whole sequences
- * (training, and the prompt part of sampling). One position against a cache: sampling-graph.ts.
+ * (training, and the prompt part of sampling). One position against a cache: decode.ts.
  */
 import type { ModelSpec } from '../port.js';
 import { NORM_EPSILON, type Rotation, type Tape } from './differentiable.js';
@@ -98,17 +98,22 @@ export function feedForward(tape: Tape, spec: ModelSpec, layer: Layer, x: Tensor
   return tape.add(x, tape.matMul(tape.gatedUnit(gate, up), layer.down));
 }
 
-export interface SequenceForward {
-  /** After the last layer, before the final norm: [b * s, d] */
-  readonly hidden: Tensor;
-  /** Rotated keys and values by layer: [b, keyValueHeads, s, headWidth] */
+/** Rotated keys and values by layer: [b, keyValueHeads, s, headWidth] each. */
+export interface KeysAndValues {
   readonly keys: readonly Tensor[];
   readonly values: readonly Tensor[];
+}
+
+export interface SequenceForward extends KeysAndValues {
+  /** After the last layer, before the final norm: [b * s, d] */
+  readonly hidden: Tensor;
 }
 
 /**
  * @param tokens [b, s], left-aligned; what is padded on the right is seen by no real token. Both sizes are free, s up to
  * the spec's context.
+ * @param past of the same rows' first tokens, where `tokens` go on from them; what comes back has them too. Not
+ * differentiated.
  */
 export function sequenceForward(
   o: Operations,
@@ -116,15 +121,19 @@ export function sequenceForward(
   spec: ModelSpec,
   parameters: Parameters,
   tokens: Tensor,
+  past?: KeysAndValues,
 ): SequenceForward {
   const { heads } = spec;
   const { headWidth: w, keyValueHeads, groups, parts } = attentionShape(spec);
   const s = o.size(tokens, 1);
-  const places = o.range(s);
+  const before = past === undefined ? undefined : o.size(past.keys[0] as Tensor, 2);
+  const places = before === undefined ? o.range(s) : o.add(o.range(s), before);
+  const seenPlaces = before === undefined ? places : o.range(o.add(before, s));
+  const seenCount = before === undefined ? s : o.add(before, s);
   const rotation = rotationOf(o, spec)(places);
-  // [s, s]: nobody sees what comes later.
+  // [s, seen]: nobody sees what comes later.
   const mask = o.select(
-    o.greater(o.reshape(places, [1, -1]), o.reshape(places, [-1, 1])),
+    o.greater(o.reshape(seenPlaces, [1, -1]), o.reshape(places, [-1, 1])),
     o.graph.scalar(MASKED),
     o.graph.scalar(0),
   );
@@ -142,17 +151,19 @@ export function sequenceForward(
   let x = tape.embedding(parameter(parameters, 'embedding'), o.reshape(tokens, [-1]), spec.vocabulary);
   for (let i = 0; i < spec.layers; i++) {
     const layer = layerOf(tape, spec, parameters, i);
-    const [query, key, value] = queryKeyValue(tape, spec, layer, x, rotation, [-1, s]).map(byHead) as [
+    const [query, newKey, newValue] = queryKeyValue(tape, spec, layer, x, rotation, [-1, s]).map(byHead) as [
       Tensor,
       Tensor,
       Tensor,
     ];
+    const key = past === undefined ? newKey : o.concat([past.keys[i] as Tensor, newKey], 2);
+    const value = past === undefined ? newValue : o.concat([past.values[i] as Tensor, newValue], 2);
     keys.push(key);
     values.push(value);
-    // [b, heads, s, s]
-    const scores = ungroup(tape.batchMatMulTransposed(group(query, w), key), s);
+    // [b, heads, s, seen]
+    const scores = ungroup(tape.batchMatMulTransposed(group(query, w), key), seenCount);
     const attention = tape.maskedSoftmax(scores, 1 / Math.sqrt(w), mask);
-    const seen = ungroup(tape.batchMatMul(group(attention, s), value), w);
+    const seen = ungroup(tape.batchMatMul(group(attention, seenCount), value), w);
     const mixed = tape.reshape(tape.transpose(seen, [0, 2, 1, 3]), [-1, parts[0]], [-1, s, heads, w]);
     x = tape.add(x, tape.matMul(mixed, layer.out));
     x = feedForward(tape, spec, layer, x);
