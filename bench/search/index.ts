@@ -165,7 +165,7 @@ async function heldOut(
     tasks.map((task) => {
       const { tokens, maxTokens, grammar } = tinyCodec.solvePrompt(
         task.kind,
-        taskKinds[task.kind].solverView(task),
+        taskKinds[task.kind].solve(task),
       );
       const seed = seedOf(config.seed, 'held-out', iteration, task.taskId);
       const common = { id: task.taskId, prompt: tokens, seed, temperature, maxTokens };

@@ -109,21 +109,21 @@ export class SelfPlay {
     const plan = TASK_KINDS.flatMap((kind) =>
       Array.from({ length: batch }, (_, index) => {
         const random = new Random(seedOf(seed, iteration, 'propose', kind, index, 'references'));
-        const given = taskKinds[kind].proposesProgram
-          ? undefined
-          : drawProgramTask(this.#buffer, referenceSampling, random);
-        const references =
-          given === undefined ? drawReferences(this.#buffer, kind, count, referenceSampling, random) : [];
-        const shown = references.map(({ code, inputs, outputs }) => ({
+        const material = taskKinds[kind].propose({
+          references: () => drawReferences(this.#buffer, kind, count, referenceSampling, random),
+          program: () => drawProgramTask(this.#buffer, referenceSampling, random),
+        });
+        if (material === undefined) return undefined;
+        const shown = material.references.map(({ code, inputs, outputs }) => ({
           code,
           input: inputs[0] ?? '',
           output: outputs[0] ?? '',
         }));
-        const program = given?.code ?? null;
+        const program = material.program?.code ?? null;
         const id = `${iteration}/${kind}/${index}`;
         return { id, kind, index, program, prompt: tinyCodec.proposePrompt(kind, shown, program) };
       }),
-    );
+    ).filter((planned) => planned !== undefined);
     const samples = await this.#engine.sample(
       checkpoint,
       plan.map(({ id, kind, index, prompt }) =>
@@ -179,7 +179,7 @@ export class SelfPlay {
       ];
     }).map((group) => ({
       ...group,
-      prompt: tinyCodec.solvePrompt(group.task.kind, taskKinds[group.task.kind].solverView(group.task)),
+      prompt: tinyCodec.solvePrompt(group.task.kind, taskKinds[group.task.kind].solve(group.task)),
     }));
     const all = await this.#engine.sample(
       checkpoint,

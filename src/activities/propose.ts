@@ -5,7 +5,7 @@ import { drawFitting, generatorsOf } from '../buffer/draw-fitting.js';
 import { drawFunctions } from '../buffer/draw-functions.js';
 import { drawProgramTask, drawReferences, PROGRAM_KINDS } from '../buffer/sampling.js';
 import { seedPool } from '../buffer/seed-pool.js';
-import type { TaskBuffer } from '../buffer/task-buffer.js';
+import type { BufferedTask, TaskBuffer } from '../buffer/task-buffer.js';
 import type { RunConfig } from '../config/run.js';
 import type { Prompt } from '../policy/codec.js';
 import type { ProposePrompt } from '../policy/text/codec.js';
@@ -113,43 +113,51 @@ function planProposals(
   const odds = compositeOdds(config.propose.composite, context.iteration);
   const { runId } = context.run;
   const { kinds = config.propose.kinds } = context;
-  return TASK_KINDS.filter((kind) => kinds.includes(kind)).flatMap((kind) =>
-    Array.from({ length: batch }, (_, index): PlannedProposal | undefined => {
-      const randomOf = generatorsOf(
-        seedOf(config.seed, context.iteration, 'propose', kind, index, 'references'),
-      );
-      const [given] = taskKinds[kind].proposesProgram
-        ? []
-        : drawFitting(
+  return TASK_KINDS.filter((kind) => kinds.includes(kind)).flatMap((kind) => {
+    /** Of a program that inputs are written for; undefined where it is too long. Many proposals are about the same few. */
+    const prompts = new Map<string, Prompt | undefined>();
+    const promptFor = ({ code }: BufferedTask): Prompt | undefined => {
+      if (!prompts.has(code))
+        prompts.set(
+          code,
+          unlessTooLong(() => promptOf(kind, [], code)),
+        );
+      return prompts.get(code);
+    };
+    return Array.from({ length: batch }, (_, index): PlannedProposal | undefined => {
+      const seedFor = (what: string | number): number =>
+        seedOf(config.seed, context.iteration, 'propose', kind, index, what);
+      const randomOf = generatorsOf(seedFor('references'));
+      const material = taskKinds[kind].propose<BufferedTask>({
+        references: () => drawReferences(buffer, kind, count, referenceSampling, randomOf(0)),
+        program: () =>
+          drawFitting(
             buffer,
             PROGRAM_KINDS,
             (left, random) => {
               const task = drawProgramTask(left, referenceSampling, random);
               return task === undefined ? [] : [task];
             },
-            ({ code }) => unlessTooLong(() => promptOf(kind, [], code)) !== undefined,
+            (task) => promptFor(task) !== undefined,
             randomOf,
-          );
-      // Before the first program is accepted there is none to write inputs for.
-      if (!taskKinds[kind].proposesProgram && given === undefined) return undefined;
-      const drawn =
-        given === undefined ? drawReferences(buffer, kind, count, referenceSampling, randomOf(0)) : [];
-      const { functions, references } = drawFunctions(
-        drawn,
-        odds,
-        new Random(seedOf(config.seed, context.iteration, 'propose', kind, index, 'functions')),
-        programReader,
-      );
-      const prompt = promptOf(
-        kind,
-        references.map((task) => ({
-          code: task.code,
-          input: task.inputs[0] ?? '',
-          output: task.outputs[0] ?? '',
-        })),
-        given?.code ?? null,
-        functions.map(({ definition }) => definition),
-      );
+          )[0],
+      });
+      if (material === undefined) return undefined;
+      const { program } = material;
+      const random = new Random(seedFor('functions'));
+      const { functions, references } = drawFunctions(material.references, odds, random, programReader);
+      const prompt =
+        (program === null ? undefined : promptFor(program)) ??
+        promptOf(
+          kind,
+          references.map(({ code, inputs, outputs }) => ({
+            code,
+            input: inputs[0] ?? '',
+            output: outputs[0] ?? '',
+          })),
+          program?.code ?? null,
+          functions.map(({ definition }) => definition),
+        );
       return {
         proposalId: idOf(runId, context.iteration, 'proposal', kind, index),
         kind,
@@ -157,12 +165,12 @@ function planProposals(
         prompt,
         referenceTaskIds: shownOf(prompt, references).map((task) => task.taskId),
         compositeTaskIds: functions.map(({ taskId }) => taskId),
-        programTaskId: given?.taskId ?? null,
-        program: given?.code ?? null,
-        seed: seedOf(config.seed, context.iteration, 'propose', kind, index, 0),
+        programTaskId: program?.taskId ?? null,
+        program: program?.code ?? null,
+        seed: seedFor(0),
       };
-    }).filter((planned) => planned !== undefined),
-  );
+    }).filter((planned) => planned !== undefined);
+  });
 }
 
 /** Text prompts leave out references that do not fit, and say which they show. */

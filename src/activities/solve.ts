@@ -132,7 +132,7 @@ function planGroups(
   const asked = new Map<string, { readonly view: SolverView; readonly prompt: Prompt } | undefined>();
   const ask = (task: Task): { readonly view: SolverView; readonly prompt: Prompt } | undefined => {
     if (!asked.has(task.taskId)) {
-      const view = taskKinds[task.kind].solverView(task);
+      const view = taskKinds[task.kind].solve(task);
       const prompt = unlessTooLong(() => promptOf(task.kind, view));
       asked.set(task.taskId, prompt === undefined ? undefined : { view, prompt });
     }

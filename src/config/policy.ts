@@ -4,6 +4,7 @@
  * Names are the field's; where the published code has another name, its argument stands in the comment.
  */
 import { z } from 'zod';
+import { WRAPPERS } from '../policy/text/envelope.js';
 import { ENTRY_RULES } from '../policy/text/program.js';
 import { optimiserSchema } from './optimiser.js';
 
@@ -43,9 +44,6 @@ const tiny = z.strictObject({
   }),
 });
 
-/** How a task's text becomes a prompt, and where its answer stands in the completion (reward_fn.extraction_type). */
-export const POLICY_WRAPPERS = ['think', 'boxed', 'bare'] as const;
-
 /** `plain`: the text itself, as for base models. `tokenizer`: one user's turn through the tokenizer's own template. */
 export const CHAT_TEMPLATES = ['plain', 'tokenizer'] as const;
 
@@ -56,8 +54,11 @@ const huggingface = z.strictObject({
   model: z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'accepted is OWNER/NAME, as in Qwen/Qwen2.5-Coder-7B'),
   /** The folder that holds it; null: none is given yet. */
   path: z.string().min(1).nullable().default(null),
-  /** `think`: reasoning, then an answer, each in tags. `boxed`: a final boxed answer. `bare`: the task alone. */
-  wrapper: z.enum(POLICY_WRAPPERS).default('think'),
+  /**
+   * How a task's text becomes a prompt, and where its answer stands in the completion (reward_fn.extraction_type).
+   * `think`: reasoning, then an answer, each in tags. `boxed`: a final boxed answer. `bare`: the task alone.
+   */
+  wrapper: z.enum(WRAPPERS).default('think'),
   chatTemplate: z.enum(CHAT_TEMPLATES).default('plain'),
   /** Longest prompt, in tokens; a task that does not fit is drawn again (data.max_prompt_length). */
   maxPromptTokens: count.default(6144),

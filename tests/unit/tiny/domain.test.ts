@@ -95,7 +95,7 @@ describe('the grammar', () => {
         };
         const prompt = name.startsWith('propose')
           ? tinyCodec.proposePrompt(kind, [], renderProgram([0]))
-          : tinyCodec.solvePrompt(kind, taskKinds[kind].solverView(task));
+          : tinyCodec.solvePrompt(kind, taskKinds[kind].solve(task));
         expect(length + 1).toBeLessThanOrEqual(prompt.maxTokens);
       }
     }

@@ -134,7 +134,7 @@ describe('the grammar of an extended run', () => {
       const prompt =
         role === 'propose'
           ? tinyCodec.proposePrompt(kind, [], renderProgram([0]))
-          : tinyCodec.solvePrompt(kind, taskKinds[kind].solverView(taskOf(kind, code)));
+          : tinyCodec.solvePrompt(kind, taskKinds[kind].solve(taskOf(kind, code)));
       expect(from(state), name).toBeLessThanOrEqual(prompt.maxTokens);
       expect(prompt.tokens.length + prompt.maxTokens).toBeLessThanOrEqual(80);
     }
@@ -199,10 +199,7 @@ describe('the codec', () => {
 
   it('shows a solver the expansion', () => {
     const code = composedProgram([given], renderOperations([0, GIVEN]));
-    const prompt = tinyCodec.solvePrompt(
-      'deduction',
-      taskKinds.deduction.solverView(taskOf('deduction', code)),
-    );
+    const prompt = tinyCodec.solvePrompt('deduction', taskKinds.deduction.solve(taskOf('deduction', code)));
     expect(tokensToText(prompt.tokens)).toBe('solve.deduction reverse tail sort ; 3 1 2');
     expect(expandedOperations(code)).toEqual([0, 2, 1]);
     expect(expandedOperations(code.replace('g_0(x):', 'g_1(x):'))).toBeUndefined();
