@@ -33,10 +33,11 @@ interface PlannedGroup {
 }
 
 export function makeSolve(dependencies: RolloutDependencies): RolloutSteps['solve'] {
-  const { log, configs, buffers, engine, codec, codeVersion } = dependencies;
+  const { log, configs, buffers, engine, codecs, codeVersion } = dependencies;
   return (context, facts) =>
     withHeartbeat(async (signal, report) => {
       const config = await configs.of(context.run);
+      const codec = await codecs.of(config);
       const accepted = dataOf(await log.read(facts.tasks), 'TaskAccepted');
       const ownTasksToo = config.schedule.solverTasks === 'this_iteration';
       const buffer = await buffers.at(

@@ -1,19 +1,15 @@
 /**
- * A model's own tokenizer: tokenizer.json by @huggingface/tokenizers, its chat template by @huggingface/jinja.
+ * A model's own tokenizer, by @huggingface/tokenizers, and its chat template.
  *
  * Deviations from Transformers' defaults, since what is trained on has to be what was said: no start token is added (a
  * chat template writes its own), and decoding tidies no spaces and leaves special tokens out only where asked to.
  */
 import path from 'node:path';
-import { Tokenizer as Library } from '@huggingface/tokenizers';
 import { ModelFileError } from '../safetensors/format.js';
-import {
-  readChatTemplate,
-  CHAT_TEMPLATE_FILE,
-  type ChatMessage,
-  type ChatTemplate,
-} from './chat-template.js';
-import { readJsonObject, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, type JsonObject } from './files.js';
+import type { ChatMessage, ChatTemplate } from '../text/chat-template.js';
+import { CHAT_TEMPLATE_FILE, readChatTemplate } from './chat-template.js';
+import { readJsonObject, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE } from './files.js';
+import { createLibraryTokenizer, type LibraryTokenizer } from './library.js';
 import { TextStream } from './text-stream.js';
 
 export interface DecodeOptions {
@@ -25,13 +21,14 @@ export class ModelTokenizer {
   readonly folder: string;
   /** Greatest token id + 1. */
   readonly size: number;
-  readonly #library: Library;
-  readonly #chat: ChatTemplate | undefined;
+  readonly #library: LibraryTokenizer;
+  /** Undefined where the folder has none. */
+  readonly chat: ChatTemplate | undefined;
 
-  private constructor(folder: string, library: Library, chat: ChatTemplate | undefined) {
+  private constructor(folder: string, library: LibraryTokenizer, chat: ChatTemplate | undefined) {
     this.folder = folder;
     this.#library = library;
-    this.#chat = chat;
+    this.chat = chat;
     let greatest = -1;
     for (const id of library.get_vocab(true).values()) greatest = Math.max(greatest, id);
     this.size = greatest + 1;
@@ -46,13 +43,13 @@ export class ModelTokenizer {
         `${file} is missing; accepted is a folder with a tokenizer of Hugging Face's fast kind`,
       );
     const config = (await readJsonObject(path.join(folder, TOKENIZER_CONFIG_FILE))) ?? {};
-    let library: Library;
+    let library: LibraryTokenizer;
     try {
-      library = new Library({ added_tokens: [], ...definition }, config);
+      library = createLibraryTokenizer({ added_tokens: [], ...definition }, config);
     } catch (error) {
       throw new ModelFileError(`${file} is no tokenizer that can be read: ${(error as Error).message}`);
     }
-    return new ModelTokenizer(folder, library, await readChatTemplate(folder, config, specialTexts(config)));
+    return new ModelTokenizer(folder, library, await readChatTemplate(folder, config));
   }
 
   /** @throws ModelFileError where a token of the tokenizer is none of the model's. */
@@ -60,7 +57,7 @@ export class ModelTokenizer {
     if (this.size <= vocabulary) return;
     const last = this.size - 1;
     throw new ModelFileError(
-      `${path.join(this.folder, TOKENIZER_FILE)} does not match the model: token ${JSON.stringify(this.#library.id_to_token(last))} is ${last}; accepted are 0 to ${vocabulary - 1}, the vocabulary of config.json`,
+      `${path.join(this.folder, TOKENIZER_FILE)} does not match the model: token ${JSON.stringify(this.#library.id_to_token(last) ?? null)} is ${last}; accepted are 0 to ${vocabulary - 1}, the vocabulary of config.json`,
     );
   }
 
@@ -88,31 +85,27 @@ export class ModelTokenizer {
     return this.#library.token_to_id(token);
   }
 
-  get hasChatTemplate(): boolean {
-    return this.#chat !== undefined;
-  }
-
   /**
-   * The text of a conversation, up to where the assistant is to answer, unless `answers` is false.
+   * The text of a conversation, up to where the assistant begins, unless `answers` is false.
    * @throws ModelFileError where there is no chat template, or it refuses these messages.
    */
   applyChatTemplate(messages: readonly ChatMessage[], answers = true): string {
-    if (this.#chat === undefined)
+    try {
+      return this.requireChat().converse(messages, answers);
+    } catch (error) {
+      if (error instanceof ModelFileError) throw error;
+      const roles = messages.map(({ role }) => role).join(', ');
       throw new ModelFileError(
-        `${this.folder} has no chat template: neither ${CHAT_TEMPLATE_FILE} nor chat_template in ${TOKENIZER_CONFIG_FILE}`,
+        `${this.folder}: the chat template refuses messages of ${roles}: ${(error as Error).message}`,
       );
-    return this.#chat(messages, answers);
+    }
   }
-}
 
-/** `bos_token` and the like, texts or objects with `content`: variables of chat templates. */
-function specialTexts(config: JsonObject): Record<string, string> {
-  const texts: Record<string, string> = {};
-  for (const [name, value] of Object.entries(config)) {
-    if (!name.endsWith('_token')) continue;
-    const text: unknown =
-      typeof value === 'object' && value !== null ? (value as JsonObject)['content'] : value;
-    if (typeof text === 'string') texts[name] = text;
+  /** @throws ModelFileError naming where a chat template could stand, and does not. */
+  requireChat(): ChatTemplate {
+    if (this.chat !== undefined) return this.chat;
+    throw new ModelFileError(
+      `${this.folder} has no chat template: neither ${CHAT_TEMPLATE_FILE} nor chat_template in ${TOKENIZER_CONFIG_FILE}`,
+    );
   }
-  return texts;
 }
