@@ -1,5 +1,5 @@
 /** Text prompts of a run with a pre-trained model: from its folder, or refused before any work. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import { resolveRunConfig } from '../../../src/config/presets.js';
 import type { RunConfig } from '../../../src/config/run.js';
 import { ModelTokenizer } from '../../../src/policy/tokenizer/index.js';
 import { tinyCodec } from '../../../src/policy/tiny/codec.js';
-import { writeSmallLlama } from '../../support/hugging-face-folder.js';
+import { SMALL_LLAMA, writeSmallLlama } from '../../support/hugging-face-folder.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -109,9 +109,10 @@ describe('a model that does not fit its run is refused before any work', () => {
   });
 
   it('where the architecture is unknown or the weights are missing', async () => {
-    await writeSmallLlama(folder, { model_type: 'gpt2' });
+    await writeSmallLlama(folder);
+    await writeFile(path.join(folder, 'config.json'), JSON.stringify({ ...SMALL_LLAMA, model_type: 'gpt2' }));
     expect((await refusalOf()).message).toMatch(/model_type is "gpt2"; accepted are/);
-    await writeSmallLlama(folder, {});
+    await writeSmallLlama(folder);
     await rm(path.join(folder, 'model.safetensors'));
     expect((await refusalOf()).message).toMatch(/model\.safetensors cannot be read \(ENOENT\)/);
   });
