@@ -145,6 +145,8 @@ export interface LearnRow {
   readonly completion: readonly number[];
   /** Behaviour log-probabilities; empty for likelihood rows. */
   readonly logProbs: readonly number[];
+  /** Which of the completion's tokens the loss is on; absent: all. */
+  readonly mask?: readonly boolean[];
   readonly advantage: number;
   readonly grammar?: string;
 }
@@ -172,6 +174,8 @@ export interface LearnConfig {
   readonly aggregation: 'token' | 'sequence';
   /** Order of rows in minibatches. */
   readonly shuffleSeed: number;
+  /** Keep the layers' inputs alone and compute the rest again for the gradients: less memory, more time. Absent: no. */
+  readonly recompute?: boolean;
 }
 
 /** A warm-up's configuration. */

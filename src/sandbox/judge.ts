@@ -1,6 +1,7 @@
 /**
- * The scoring of self-play (arXiv 2505.03335, section 3.3): is an answer right? What each kind of task asks to be run, and
- * how outcomes are held against the gold output, stands in its file (tasks/); here the runs are shared and carried out.
+ * The scoring of self-play (arXiv 2505.03335, answer verification): is an answer right? What each kind of task asks to be
+ * run, and how outcomes are held against the gold output, stands in its file (tasks/); here the runs are shared and
+ * carried out.
  *
  * Gold values stay here: programs get inputs only and return text, which is parsed and compared as data. Deviation from
  * the published code: answers are never evaluated, None results are values.

@@ -1,5 +1,5 @@
 /**
- * Validation of proposed tasks (arXiv 2505.03335, section 3.3): does the program run, on literal inputs, to the same
+ * Validation of proposed tasks (arXiv 2505.03335, task validation): does the program run, on literal inputs, to the same
  * literal value everywhere? Program integrity, safety (banned modules) and determinism.
  *
  * Deviations from the published code: determinism is agreement of two sandboxes of different hash seed, host name,

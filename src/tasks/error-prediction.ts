@@ -47,22 +47,10 @@ const IDENTIFIER = /^[A-Za-z_]\w*$/;
 
 /** The class of the exception, or NoError, or why neither is known. A raised class may not be called NoError. */
 function errorGold(outcome: Outcome): string | GoldRefusal {
-  switch (outcome.kind) {
-    case 'raised':
-      return IDENTIFIER.test(outcome.error) && outcome.error.toLowerCase() !== NO_ERROR.toLowerCase()
-        ? outcome.error
-        : { reason: 'error-name', detail: `the class is called ${JSON.stringify(outcome.error)}` };
-    case 'value':
-    case 'not-literal':
-    case 'nan':
-      return NO_ERROR;
-    case 'timeout':
-    case 'memory':
-    case 'killed':
-    case 'too-large':
-    case 'nondeterministic':
-    case 'no-result':
-    case 'refused':
-      return withoutEnd(outcome);
-  }
+  if (outcome.kind === 'raised')
+    return IDENTIFIER.test(outcome.error) && outcome.error.toLowerCase() !== NO_ERROR.toLowerCase()
+      ? outcome.error
+      : { reason: 'error-name', detail: `the class is called ${JSON.stringify(outcome.error)}` };
+  if (outcome.kind === 'value' || outcome.kind === 'not-literal' || outcome.kind === 'nan') return NO_ERROR;
+  return withoutEnd(outcome);
 }

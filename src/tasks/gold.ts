@@ -25,24 +25,14 @@ export interface GoldRefusal {
 
 /** The literal text of a value, or why there is none. */
 export function literalGold(outcome: Outcome): string | GoldRefusal {
-  switch (outcome.kind) {
-    case 'value':
-      return outcome.text === 'None' ? { reason: 'none-output', detail: 'the result is None' } : outcome.text;
-    case 'raised':
-      return { reason: 'raised', detail: `${outcome.error}: ${outcome.message}`.slice(0, 400) };
-    case 'not-literal':
-      return { reason: 'not-literal-output', detail: `the result is of type ${outcome.type}` };
-    case 'nan':
-      return { reason: 'nan', detail: 'the result holds NaN, which equals nothing' };
-    case 'timeout':
-    case 'memory':
-    case 'killed':
-    case 'too-large':
-    case 'nondeterministic':
-    case 'no-result':
-    case 'refused':
-      return withoutEnd(outcome);
-  }
+  if (outcome.kind === 'value')
+    return outcome.text === 'None' ? { reason: 'none-output', detail: 'the result is None' } : outcome.text;
+  if (outcome.kind === 'raised')
+    return { reason: 'raised', detail: `${outcome.error}: ${outcome.message}`.slice(0, 400) };
+  if (outcome.kind === 'not-literal')
+    return { reason: 'not-literal-output', detail: `the result is of type ${outcome.type}` };
+  if (outcome.kind === 'nan') return { reason: 'nan', detail: 'the result holds NaN, which equals nothing' };
+  return withoutEnd(outcome);
 }
 
 /** Why a program came to no end that tells something. */

@@ -1,5 +1,5 @@
 /**
- * A task as self-play sees it (arXiv 2505.03335, section 3): a program with an input and an output, or several.
+ * A task as self-play sees it (arXiv 2505.03335): a program with an input and an output, or several.
  *
  *   deduction  (p, i) -> predict o        abduction  (p, o) -> predict an i with p(i) = o
  *   induction  {(i, o)} and a message -> write a p; the first half of the pairs is given, the second half hidden
@@ -53,6 +53,7 @@ export interface JudgeInput {
   readonly input?: string;
   readonly output?: string;
   readonly pairs?: readonly Pair[];
+  /** Output literal, argument text, program text or name of a class, by kind. */
   readonly answer: string;
 }
 
@@ -134,7 +135,7 @@ export interface TaskKindDefinition {
   };
 }
 
-/** A proposer's completion, parsed. `formatOk` is the format score of azr-spec section 5. */
+/** A proposer's completion, parsed. `formatOk` is the published format score: whether the response has the form asked for. */
 export type ParsedProposal =
   | {
       readonly ok: true;

@@ -5,9 +5,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { contentOf, saveCheckpoint } from '../../src/learner/checkpoint.js';
-import { GradientProgram } from '../../src/policy/engine/learner-graph.js';
+import { EagerBinding } from '../../src/policy/engine/eager/binding.js';
+import { GradientProgram, PLAIN_VARIANT } from '../../src/policy/engine/learner-graph.js';
 import { microbatchTensors } from '../../src/policy/engine/microbatch.js';
 import { Native, type NativeTensor } from '../../src/policy/engine/native.js';
 import { initialModel } from '../../src/policy/engine/model.js';
@@ -63,13 +65,19 @@ const SPECS: Readonly<Record<string, ModelSpec>> = {
 
 let folder: string;
 let engine: TensorflowEngine;
+let eager: TensorflowEngine;
+let native: Native;
 beforeAll(async () => {
   process.env['TF_CPP_MIN_LOG_LEVEL'] = '3';
   folder = await mkdtemp(path.join(os.tmpdir(), 'azr-architectures-'));
-  engine = new TensorflowEngine(1);
+  native = new Native();
+  engine = new TensorflowEngine(1, native);
+  await tf.setBackend('cpu');
+  eager = new TensorflowEngine(1, new Native(new EagerBinding()));
 });
 afterAll(async () => {
   await engine.close();
+  await eager.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -122,11 +130,17 @@ describe.each(Object.entries(SPECS))('%s', (name, spec) => {
     const checkpoint = await saveCheckpoint(content, path.join(folder, name.slice(0, 5)), name);
     const requests = requestsOf(spec);
     expectFollowsReference(spec, weights, requests, await engine.sample(checkpoint, requests));
+    // The same graphs by the public API's kernels in plain script code.
+    const some = requests.filter((_, i) => i % 7 === 0);
+    expectFollowsReference(spec, weights, some, await eager.sample(checkpoint, some));
   });
 
-  it.each([0.05, 0])(
-    'has the gradients of finite differences, entropy coefficient %d',
-    (entropyCoefficient) => {
+  it.each([
+    [0.05, false],
+    [0, true],
+  ])(
+    'has the gradients of finite differences, entropy coefficient %d, recomputed %s',
+    (entropyCoefficient, recompute) => {
       const c = { ...config, entropyCoefficient };
       const random = new Random(9);
       const rows = [4, 7, 5].map((length, i): LearnRow => {
@@ -135,14 +149,15 @@ describe.each(Object.entries(SPECS))('%s', (name, spec) => {
         const logProbs = referenceSteps(spec, weights, row).map(
           ({ logProbs, token }) => (logProbs[token] ?? 0) + 0.8 * (random.uniform() - 0.5),
         );
-        return { ...row, id: String(i), group: 'g', logProbs, advantage: i - 0.7 };
+        // One row's loss is not on all of its completion.
+        const mask = [true, i !== 1, true];
+        return { ...row, id: String(i), group: 'g', logProbs, mask, advantage: i - 0.7 };
       });
-      const native = new Native();
       const before = native.tensors;
       const program = new GradientProgram(native, spec, {
-        dualClip: false,
-        reference: false,
+        ...PLAIN_VARIANT,
         entropy: entropyCoefficient !== 0,
+        recompute,
       });
       const shapes = parameterShapes(spec);
       const parameters = shapes.map(({ name, shape }) =>
@@ -153,7 +168,7 @@ describe.each(Object.entries(SPECS))('%s', (name, spec) => {
         native,
         spec,
         rows,
-        rows.map(() => 1 / 9),
+        rows.map(() => 1 / 8),
         settings,
       );
       const zero = native.create(Float32Array.of(0), []);

@@ -3,13 +3,15 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadCheckpoint } from '../../src/learner/checkpoint.js';
-import { GradientProgram, UpdateProgram } from '../../src/policy/engine/learner-graph.js';
+import { loadCheckpoint, type Checkpoint } from '../../src/learner/checkpoint.js';
+import { GradientProgram, PLAIN_VARIANT } from '../../src/policy/engine/learner-graph.js';
 import { microbatchTensors } from '../../src/policy/engine/microbatch.js';
-import { Native } from '../../src/policy/engine/native.js';
+import { tensorsOf, type ModelTensors } from '../../src/policy/engine/model.js';
+import { Native, type NativeTensor } from '../../src/policy/engine/native.js';
 import { parameterShapes } from '../../src/policy/engine/parameters.js';
 import { ScoreProgram } from '../../src/policy/engine/score-graph.js';
 import { TensorflowEngine } from '../../src/policy/engine/tensorflow-engine.js';
+import { Update } from '../../src/policy/engine/update.js';
 import type { CheckpointRef, LearnConfig, LearnRow, SampleRequest } from '../../src/policy/port.js';
 import { tinySpec } from '../../src/policy/tiny/spec.js';
 import { warmUpRows } from '../../src/policy/tiny/warm-up.js';
@@ -193,7 +195,7 @@ describe('learning against finite differences and a second optimiser', () => {
     const native = new Native();
     const { dualClip, klCoefficient } = c;
     const held = klCoefficient === undefined ? undefined : (await loadCheckpoint(fresh)).weights;
-    const variant = { dualClip: dualClip !== undefined, reference: held !== undefined, entropy: true };
+    const variant = { ...PLAIN_VARIANT, dualClip: dualClip !== undefined, reference: held !== undefined };
     const program = new GradientProgram(native, spec, variant);
     const lossOf = (model: Weights): number => referenceLoss(spec, model, rows, c, held);
     const names = parameterShapes(spec);
@@ -293,9 +295,13 @@ describe('learning against finite differences and a second optimiser', () => {
     );
   });
 
-  it('AdamW as PyTorch states it, after clipping by global norm', () => {
+  it.each([
+    ['all parameters at once', 2 ** 30],
+    ['a few at a time, old tensors let go of', 5000],
+  ])('AdamW as PyTorch states it, after clipping by global norm, %s', (_name, groupBytes) => {
     const native = new Native();
-    const program = new UpdateProgram(native, spec);
+    const before = native.tensors;
+    const update = new Update(native, spec, groupBytes);
     const random = new Random(23);
     const shapes = parameterShapes(spec);
     const sizes = shapes.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
@@ -304,13 +310,20 @@ describe('learning against finite differences and a second optimiser', () => {
     const [p, m, v] = [draw(1), sizes.map((n) => new Float64Array(n)), sizes.map((n) => new Float64Array(n))];
     const upload = (values: readonly Float64Array[]): { id: number; shape: readonly number[] }[] =>
       values.map((data, i) => native.create(Float32Array.from(data), shapes[i]?.shape ?? []));
-    let state = { parameters: upload(p), first: upload(m), second: upload(v) };
+    let state: ModelTensors = { parameters: upload(p), first: upload(m), second: upload(v) };
     const settings = { ...config, learningRate: 0.01, weightDecay: 0.1, epsilon: 1e-4, maxGradNorm: 0.7 };
     for (let step = 1; step <= 4; step++) {
       const g = draw(step === 2 ? 1e-6 : 1);
       const norm = Math.sqrt(g.reduce((sum, part) => sum + part.reduce((s, x) => s + x * x, 0), 0));
-      const result = program.run(native, state, upload(g), settings, step);
-      expect(result.gradNorm / norm).toBeCloseTo(1, 4);
+      const gradients = upload(g);
+      const gradNorm = update.norm(gradients);
+      expect(gradNorm / norm).toBeCloseTo(1, 4);
+      const release = (tensors: readonly NativeTensor[]): void => native.delete(...tensors);
+      const result = update.run(state, gradients, gradNorm, settings, step, {
+        gradients: release,
+        model: release,
+      });
+      expect(native.tensors - before).toBe(3 * shapes.length);
       const clip = Math.min(1, settings.maxGradNorm / (norm + 1e-6));
       const [b1, b2] = settings.betas;
       p.forEach((values, i) =>
@@ -329,7 +342,8 @@ describe('learning against finite differences and a second optimiser', () => {
         native.read(tensor).forEach((value, k) => expect(Math.abs(value - p[i]![k]!)).toBeLessThan(2e-6)),
       );
     }
-    program.dispose();
+    native.delete(...tensorsOf(state));
+    update.dispose();
   });
 
   it('does not depend on how rows are cut into microbatches', async () => {
@@ -345,6 +359,19 @@ describe('learning against finite differences and a second optimiser', () => {
     for (const [name, { data }] of a)
       data.forEach((value, i) =>
         expect(Math.abs(value - (b.get(name)?.data[i] ?? Number.NaN))).toBeLessThan(1e-6),
+      );
+  });
+
+  it('computes activations again where it is told to, for the same step', async () => {
+    const rows = await learnRows(12, 6);
+    const learn = async (recompute: boolean): Promise<Checkpoint> => {
+      const at = path.join(folder, `recompute-${recompute}`);
+      return loadCheckpoint((await engine.learn(taught, rows, { ...config, recompute }, at)).checkpoint);
+    };
+    const [kept, again] = [await learn(false), await learn(true)];
+    for (const [name, { data }] of kept.weights)
+      data.forEach((value, i) =>
+        expect(Math.abs(value - (again.weights.get(name)?.data[i] ?? Number.NaN)), name).toBeLessThan(1e-6),
       );
   });
 

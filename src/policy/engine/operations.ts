@@ -43,6 +43,12 @@ export class Operations {
   logSoftmax = (x: Tensor): Tensor => this.#unary('LogSoftmax', x);
   l2Loss = (x: Tensor): Tensor => this.#unary('L2Loss', x);
   identity = (x: Tensor): Tensor => this.#unary('Identity', x);
+  /** x, not before `dependency` is there. */
+  after(x: Tensor, dependency: Tensor): Tensor {
+    const [output] = this.graph.op('Identity', [x], numeric(x), [x.dtype], [dependency]);
+    return output as Tensor;
+  }
+
   greater = (a: Tensor, b: Tensor): Tensor => this.#compare('Greater', a, b);
   less = (a: Tensor, b: Tensor): Tensor => this.#compare('Less', a, b);
   equal = (a: Tensor, b: Tensor): Tensor => this.#compare('Equal', a, b);

@@ -27,7 +27,7 @@ export class PrefillProgram {
       keys: cache.filter((_, i) => i % 2 === 0),
       values: cache.filter((_, i) => i % 2 === 1),
     };
-    const { hidden, keys, values } = sequenceForward(o, new Tape(o), spec, parameters, tokens, past);
+    const { hidden, keys, values } = sequenceForward(o, new Tape(o), spec, parameters, tokens, { past });
     const [u, c] = [o.size(tokens, 0), o.size(tokens, 1)];
     // Where each prompt's last token stands in this chunk, if it does.
     const at = o.sub(o.sub(lengths, graph.int(1)), o.size(cache[0] ?? tokens, 2));
@@ -69,7 +69,7 @@ export class PrefillProgram {
 }
 
 /** hidden [n, d] -> logits [n, vocabulary] */
-export class LogitsProgram {
+export class OutputProgram {
   readonly #program: Program;
 
   constructor(native: Native, spec: ModelSpec) {

@@ -5,10 +5,11 @@
  * the weights' type (`torch_dtype` against `dtype`). What a configuration leaves out takes the default of its
  * architecture's class. What would change the numbers and is not built is refused, never skipped.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { checkSpec } from '../engine/parameters.js';
 import type { ModelSpec, RotaryScaling } from '../port.js';
+import type { Dtype } from '../safetensors/dtypes.js';
 import { ModelFileError } from '../safetensors/format.js';
 
 export const CONFIG_FILE = 'config.json';
@@ -158,6 +159,17 @@ export async function readHuggingFaceConfig(
     },
   );
   return parseConfig(file, fields, generationFields, hasOutputMatrix);
+}
+
+const DTYPE_NAMES: Readonly<Record<Dtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
+
+/** Where a config.json names the weights' type, it names this one from now on: Transformers 5 loads by it. */
+export async function nameDtype(file: string, dtype: Dtype): Promise<void> {
+  const config = (await readJson(file)) as Record<string, unknown>;
+  const keys = ['dtype', 'torch_dtype'].filter((key) => key in config && config[key] !== DTYPE_NAMES[dtype]);
+  if (keys.length === 0) return;
+  for (const key of keys) config[key] = DTYPE_NAMES[dtype];
+  await writeFile(file, `${JSON.stringify(config, null, 2)}\n`);
 }
 
 function parseConfig(

@@ -1,5 +1,5 @@
 /**
- * The prompt codec of large models: text prompts out, free text back (azr-spec, sections 4 and 5). The pieces are
+ * The prompt codec of large models: text prompts out, free text back. The pieces are
  * templates.ts and render.ts for the way out, envelope.ts, fences.ts, extract.ts and program.ts for the way back.
  *
  * Only the completion is ever parsed, from its tokens: what a task's text contains cannot be mistaken for an answer.

@@ -1,5 +1,5 @@
 /**
- * The form of a whole response: where the thought ends and what the answer is (azr-spec, sections 4 and 5).
+ * The form of a whole response: where the thought ends and what the answer is.
  *
  *   think    the prompt ends with an open think tag, so a response reads: THOUGHT </think> blanks <answer> ANSWER </answer>;
  *            well-formed iff it has that beginning. The answer is the last answer block that is closed, else all after

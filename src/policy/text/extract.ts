@@ -1,5 +1,5 @@
 /**
- * What an answer says (azr-spec, section 5): programs, inputs and a message of a proposal; an output, an input or a
+ * What an answer says: programs, inputs and a message of a proposal; an output, an input or a
  * program of a solution. Blocks are found by their tags; where a block is missing, weaker marks count as the published
  * parser has them.
  *

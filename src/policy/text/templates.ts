@@ -1,5 +1,5 @@
 /**
- * The prompts for large models, as data: the sections that azr-spec (section 4) lists, in this project's words.
+ * The prompts for large models, as data: the sections of the published templates, in this project's words.
  *
  * `{{name}}` is a slot (render.ts fills them, once, with text taken as it is). Whoever changes a word here changes
  * TEMPLATE_VERSION: it goes into every prompt's event.

@@ -12,6 +12,11 @@ import { readJsonObject, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE } from './files.j
 import { createLibraryTokenizer, type LibraryTokenizer } from './library.js';
 import { TextStream } from './text-stream.js';
 
+export interface EncodeOptions {
+  /** Add the start and end tokens that tokenizer.json asks for (its post-processor). Default: none. */
+  readonly addSpecial?: boolean;
+}
+
 export interface DecodeOptions {
   /** Leave special tokens out. Default: they stand as their texts. */
   readonly skipSpecial?: boolean;
@@ -36,12 +41,21 @@ export class ModelTokenizer {
 
   /** @throws ModelFileError naming what is missing or cannot be used. */
   static async load(folder: string): Promise<ModelTokenizer> {
+    const tokenizer = await ModelTokenizer.find(folder);
+    if (tokenizer !== undefined) return tokenizer;
+    throw new ModelFileError(
+      `${path.join(folder, TOKENIZER_FILE)} is missing; accepted is a folder with a tokenizer of Hugging Face's fast kind`,
+    );
+  }
+
+  /**
+   * @returns undefined where the folder has no tokenizer.json.
+   * @throws ModelFileError naming what cannot be used.
+   */
+  static async find(folder: string): Promise<ModelTokenizer | undefined> {
     const file = path.join(folder, TOKENIZER_FILE);
     const definition = await readJsonObject(file);
-    if (definition === undefined)
-      throw new ModelFileError(
-        `${file} is missing; accepted is a folder with a tokenizer of Hugging Face's fast kind`,
-      );
+    if (definition === undefined) return undefined;
     const config = (await readJsonObject(path.join(folder, TOKENIZER_CONFIG_FILE))) ?? {};
     let library: LibraryTokenizer;
     try {
@@ -62,8 +76,8 @@ export class ModelTokenizer {
   }
 
   /** Special tokens that stand in the text are read as such, as Transformers reads them. */
-  encode(text: string): number[] {
-    return text === '' ? [] : this.#library.encode(text, { add_special_tokens: false }).ids;
+  encode(text: string, { addSpecial = false }: EncodeOptions = {}): number[] {
+    return this.#library.encode(text, { add_special_tokens: addSpecial }).ids;
   }
 
   /** Ids that are no tokens give nothing, as in Transformers: a model may have more logits than its tokenizer tokens. */

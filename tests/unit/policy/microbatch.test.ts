@@ -91,6 +91,8 @@ describe('checks of rows and configurations', () => {
       /row x has 91 tokens; accepted are at most context, 80/,
     ],
     [{ prompt: [-1] }, /row x holds token -1/],
+    [{ mask: [true] }, /mask of row x has 1 entries; accepted is one a completion token, 2/],
+    [{ mask: [false, false] }, /mask of row x has no token/],
   ])('refuses the row %j', (over, message) => {
     expect(() => checkRow(spec, { ...row, ...over }, true)).toThrow(message);
   });
