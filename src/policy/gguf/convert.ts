@@ -49,12 +49,11 @@ export async function convertGguf(file: string, folder: string): Promise<void> {
       sources.set(theirs, name);
       tensors.push({ name: theirs, shape });
     }
-    // An array is long: a line for each of its entries, as Hugging Face's own writers do it.
-    const json = (name: string, value: object, end = '\n'): Promise<void> =>
-      writeFile(path.join(folder, name), JSON.stringify(value, null, 2) + end);
+    const json = (name: string, value: object): Promise<void> =>
+      writeFile(path.join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
     await json(CONFIG_FILE, config);
     await json(GENERATION_CONFIG_FILE, tokensOf(metadata));
-    await json(TOKENIZER_FILE, tokenizerDefinition(metadata), '');
+    await writeFile(path.join(folder, TOKENIZER_FILE), tokenizerDefinition(metadata));
     await json('tokenizer_config.json', tokenizerConfig(metadata, config.max_position_embeddings));
     const heads: Readonly<Record<string, number>> = {
       q_proj: config.num_attention_heads,

@@ -27,18 +27,21 @@ const PRE_TOKENIZERS: Readonly<Record<string, object>> = {
 const CONTROL = 3;
 const USER_DEFINED = 4;
 
-/** @throws ModelFileError naming the key, what stands there and what is accepted. */
-export function tokenizerDefinition(metadata: GgufMetadata): object {
+/**
+ * The text of tokenizer.json.
+ * @throws ModelFileError naming the key, what stands there and what is accepted.
+ */
+export function tokenizerDefinition(metadata: GgufMetadata): string {
   metadata.oneOf('tokenizer.ggml.model', ['gpt2']);
   const pre = metadata.oneOf('tokenizer.ggml.pre', Object.keys(PRE_TOKENIZERS));
   const tokens = metadata.strings('tokenizer.ggml.tokens');
   const types = metadata.numbers('tokenizer.ggml.token_type');
-  const vocab = Object.fromEntries(tokens.map((token, id) => [token, id]));
-  if (Object.keys(vocab).length !== tokens.length || types.length !== tokens.length)
+  const different = new Set(tokens).size;
+  if (different !== tokens.length || types.length !== tokens.length)
     throw new ModelFileError(
-      `${metadata.file}: tokenizer.ggml.tokens has ${tokens.length} tokens, ${Object.keys(vocab).length} of them different, and ${types.length} types; accepted are as many of each`,
+      `${metadata.file}: tokenizer.ggml.tokens has ${tokens.length} tokens, ${different} of them different, and ${types.length} types; accepted are as many of each`,
     );
-  return {
+  const definition = {
     version: '1.0',
     truncation: null,
     padding: null,
@@ -70,10 +73,13 @@ export function tokenizerDefinition(metadata: GgufMetadata): object {
       fuse_unk: false,
       byte_fallback: false,
       ignore_merges: false,
-      vocab,
+      vocab: null,
       merges: metadata.strings('tokenizer.ggml.merges'),
     },
   };
+  // An object would put the tokens that are numbers first.
+  const vocab = tokens.map((token, id) => `      ${JSON.stringify(token)}: ${id}`).join(',\n');
+  return JSON.stringify(definition, null, 2).replace('"vocab": null', () => `"vocab": {\n${vocab}\n    }`);
 }
 
 /** What tokenizer.json does not say: the template of a conversation, and which tokens begin and end a text. */
