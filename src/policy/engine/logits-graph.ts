@@ -13,7 +13,7 @@ import { logitsOf, parameterPlaceholders, sequenceForward } from './transformer.
 /** Positions whose logits are in memory together. */
 const POSITIONS = 256;
 
-export class LogitsProgram {
+export class SequenceLogits {
   readonly #native: Native;
   readonly #spec: ModelSpec;
   readonly #forward: Program;

@@ -15,6 +15,7 @@ import type {
   ModelSpec,
   PolicyEngine,
   Sample,
+  SampleOptions,
   SampleRequest,
 } from '../port.js';
 import { checkLearnConfig } from './learn-config.js';
@@ -116,11 +117,11 @@ export class TensorflowEngine implements PolicyEngine {
   async sample(
     checkpoint: CheckpointRef,
     requests: readonly SampleRequest[],
-    options: { signal?: AbortSignal; onProgress?: (tokens: number) => void } = {},
+    options: SampleOptions = {},
   ): Promise<readonly Sample[]> {
     this.#used.clear();
     const { spec, tensors } = await this.#load(checkpoint);
-    return this.#samplers.of(spec).sample(tensors.parameters, requests, options.signal, options.onProgress);
+    return this.#samplers.of(spec).sample(tensors.parameters, requests, options);
   }
 
   async learn(

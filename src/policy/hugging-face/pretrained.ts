@@ -7,7 +7,7 @@ import path from 'node:path';
 import { placeFolder } from '../../archive/place-folder.js';
 import { checkLearnConfig } from '../engine/learn-config.js';
 import { Learner } from '../engine/learner.js';
-import { LogitsProgram } from '../engine/logits-graph.js';
+import { SequenceLogits } from '../engine/logits-graph.js';
 import { requireMemory } from '../engine/memory.js';
 import { checkRow } from '../engine/microbatch.js';
 import { freshModel, tensorsOf, type ModelTensors } from '../engine/model.js';
@@ -33,7 +33,7 @@ export class PretrainedModel {
   /** Optimiser steps so far. */
   #steps = 0;
   /** Each built when it is first asked for. */
-  #logits: LogitsProgram | undefined;
+  #logits: SequenceLogits | undefined;
   #sampler: Sampler | undefined;
   #learner: Learner | undefined;
 
@@ -71,17 +71,17 @@ export class PretrainedModel {
     checkTokens(this.spec, ids, what);
   }
 
-  /** See LogitsProgram.run. */
+  /** See SequenceLogits.run. */
   score(ids: readonly number[]): { lastLogits: Float32Array; tokenLogProbs: number[] } {
     this.checkIds(ids, 'ids');
-    this.#logits ??= new LogitsProgram(this.#native, this.spec);
+    this.#logits ??= new SequenceLogits(this.#native, this.spec);
     return this.#logits.run(this.#tensors.parameters, ids);
   }
 
   /** Samples in request order. @throws RangeError for a request that the model cannot serve. */
-  generate(requests: readonly SampleRequest[], signal?: AbortSignal): Promise<Sample[]> {
+  generate(requests: readonly SampleRequest[]): Promise<Sample[]> {
     this.#sampler ??= new Sampler(this.#native, this.spec);
-    return this.#sampler.sample(this.#tensors.parameters, requests, signal, undefined);
+    return this.#sampler.sample(this.#tensors.parameters, requests);
   }
 
   /**

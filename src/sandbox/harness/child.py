@@ -10,6 +10,8 @@ import sys
 import types
 
 import analysis
+import enum
+import gc
 import syntax
 
 HEADER = struct.Struct("<I")
@@ -27,6 +29,11 @@ _class_name = type.__dict__["__name__"].__get__
 _int, _float, _complex, _bool, _bytes = int, float, complex, bool, bytes
 _list, _tuple, _dict, _set, _frozenset = list, tuple, dict, set, frozenset
 MAX_DIGITS = 4300
+
+
+_collect, _bytearray = gc.collect, bytearray
+# Exit status of a child in which programs, or inputs, may no longer share a process.
+UNSHARED = 96
 
 
 class TooLarge(Exception):
@@ -140,18 +147,50 @@ def run_one(code, text, cap):
         return raised(error)
 
 
+def guard():
+    """What the static check cannot see in a text ends a shared child; its programs run again alone."""
+    def unshared(*_args, **_keywords):
+        _exit(UNSHARED)
+    # Class bodies made from data could hold special methods that no name gives away.
+    enum.EnumType._create_ = unshared
+
+
+def has_room(size):
+    """True where what ran before has left the memory that a run alone would have."""
+    if size <= 0:
+        return True
+    for attempt in (1, 2):
+        try:
+            # Large blocks are mapped, not touched: this asks for address space only.
+            _bytearray(size)
+            return True
+        except _MemoryError:
+            if attempt == 1:
+                _collect()
+    return False
+
+
 # Modes in which the child parses and runs nothing: one frame a program.
 STATIC = {"analyse": analysis.analyse, "tree": syntax.tree, "texts": syntax.texts}
 
 
-def main(request):
+def main(request, room):
+    """
+    @param request  marshalled (mode, bytes a result, [(code, inputs)], whether a frame is written as soon as it is there)
+    @param room     bytes of address space that must be free before each run of a shared child
+    """
     mode, cap, programs, stepwise = marshal.loads(request)
     del request
     if mode in STATIC:
+        # A tree is many objects and no garbage.
+        gc.disable()
         for code, _ in programs:
             emit(STATIC[mode](code).encode("ascii"))
         _exit(0)
     frames = []
+    shared = _len(programs) > 1 or _len(programs[0][1]) > 1
+    if shared:
+        guard()
     while programs:
         source, inps = programs.pop(0)
         try:
@@ -161,6 +200,8 @@ def main(request):
             failure = raised(error)
         source = None
         for text in inps:
+            if shared and not has_room(room):
+                _exit(UNSHARED)
             frame = failure if failure is not None else run_one(code, text, cap)
             if stepwise:
                 emit(frame)

@@ -168,11 +168,13 @@ export function referenceLoss(
   c: LearnConfig,
   held: Weights = model,
 ): number {
-  const tokens = rows.reduce((sum, row) => sum + row.completion.length, 0);
+  const taken = (row: LearnRow): number => row.completion.filter((_, i) => row.mask?.[i] !== false).length;
+  const tokens = rows.reduce((sum, row) => sum + taken(row), 0);
   return rows.reduce((loss, row) => {
-    const w = c.aggregation === 'token' ? 1 / tokens : 1 / (rows.length * row.completion.length);
+    const w = c.aggregation === 'token' ? 1 / tokens : 1 / (rows.length * taken(row));
     const heldSteps = held === model ? [] : referenceSteps(spec, held, row);
     return referenceSteps(spec, model, row).reduce((sum, { logProbs, token }, i) => {
+      if (row.mask?.[i] === false) return sum;
       const ratio = Math.exp((logProbs[token] ?? 0) - (row.logProbs[i] ?? 0));
       const clipped = Math.min(Math.max(ratio, 1 - c.clipLow), 1 + c.clipHigh);
       const entropy = -logProbs.reduce((h, logP) => (logP === -Infinity ? h : h + Math.exp(logP) * logP), 0);

@@ -110,7 +110,15 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
   Pack: (inputs, attribute) => tf.stack([...inputs], integer(attribute('axis'))),
   Slice: ([x, begin, size]) =>
     tf.slice(x as tf.Tensor, numbers(begin as tf.Tensor), numbers(size as tf.Tensor)),
+  TopKV2: ([x, k]) => {
+    const { values, indices } = tf.topk(x as tf.Tensor, number(k as tf.Tensor), true);
+    return [values, indices];
+  },
+  // By value: who goes on with the result sees the same as with the update in place.
+  InplaceUpdate: ([x, rows, values]) =>
+    tf.tensorScatterUpdate(x as tf.Tensor, tf.expandDims(rows as tf.Tensor, 1), values as tf.Tensor),
   Sum: reduction(tf.sum),
+  Min: reduction(tf.min),
   Mean: reduction(tf.mean),
   All: reduction(tf.all),
   ArgMax: ([x, axis]) => tf.argMax(x as tf.Tensor, number(axis as tf.Tensor)),
