@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { WRAPPERS } from '../policy/text/envelope.js';
 import { ENTRY_RULES } from '../policy/text/program.js';
+import { INDUCTION_TARGETS } from '../policy/tiny/warm-up.js';
 import { optimiserSchema } from './optimiser.js';
 
 const share = z.number().min(0).max(1);
@@ -34,8 +35,21 @@ const tiny = z.strictObject({
     proposeShare: share,
     proposeLengths: z.array(z.number().min(0)).length(3),
     solveLengths: z.array(z.number().min(0)).length(3),
+    /** The same of solutions without a thought; null: `solveLengths`. `[1, 0, 0]` answers at once only what is short. */
+    directLengths: z.array(z.number().min(0)).length(3).nullable().default(null),
     /** Shares of deduction, abduction and induction solutions with a thought before the answer. */
     thinkShares: z.array(share).length(3).default([1, 1, 1]),
+    /** First steps, and the shares that stand in for `thinkShares` in them: what a thought is, learned before the mix. */
+    early: z
+      .strictObject({
+        steps: z.number().int().min(0).default(0),
+        thinkShares: z.array(share).length(3).default([1, 1, 1]),
+      })
+      .prefault({}),
+    /** Of the likelihood's mean: over a batch's `token`s, or over rows (`sequence`), in which a short answer weighs as much as a long thought. */
+    aggregation: z.enum(['token', 'sequence']).default('token'),
+    /** Answers of induction rows: the programs `drawn`, or their `canonical` equivalents (policy/tiny/canonical.ts). */
+    inductionTargets: z.enum(INDUCTION_TARGETS).default('drawn'),
     /** Weights of deduction, abduction, induction. */
     kinds: z.array(z.number().min(0)).length(3).default([1, 1, 1]),
     optimiser: optimiserSchema,

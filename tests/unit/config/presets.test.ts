@@ -24,6 +24,7 @@ describe('presets', () => {
       '7b-coder',
       'llama-8b',
       'qwen3-4b',
+      'small',
       'smollm2',
       'tiny',
     ]);
