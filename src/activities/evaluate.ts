@@ -12,11 +12,12 @@ import { fact, originOf } from './facts.js';
 import { withHeartbeat } from './heartbeat.js';
 
 export function makeEvaluate(dependencies: EvaluateDependencies): EvaluateSteps['evaluate'] {
-  const { log, configs, engine, codec, sandbox, codeVersion } = dependencies;
+  const { log, configs, engine, codecs, sandbox, codeVersion } = dependencies;
   return (context) =>
     withHeartbeat(async (signal, report) => {
       const began = Date.now();
       const config = await configs.of(context.run);
+      const codec = await codecs.of(config);
       const examples = tinyHeldOut(config.evaluation.perBucket);
       const prompts = examples.map(({ task }) =>
         codec.solvePrompt(task.kind, taskKinds[task.kind].solve(task)),

@@ -10,10 +10,11 @@ import { planProposals } from './plan-proposals.js';
 import { finishOf, sampleInChunks } from './sample-in-chunks.js';
 
 export function makePropose(dependencies: RolloutDependencies): RolloutSteps['propose'] {
-  const { log, configs, buffers, engine, codec, codeVersion } = dependencies;
+  const { log, configs, buffers, engine, codecs, codeVersion } = dependencies;
   return (context) =>
     withHeartbeat(async (signal, report) => {
       const config = await configs.of(context.run);
+      const codec = await codecs.of(config);
       if (config.propose.source === 'uniform') return { proposals: noProposals(context) };
       const whole = await buffers.at(context.run, context.since);
       const buffer = context.seeding === true ? seedPool(whole) : whole;

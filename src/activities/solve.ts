@@ -10,10 +10,11 @@ import { drawsOwnTasks, planGroups } from './plan-solving.js';
 import { finishOf, sampleInChunks } from './sample-in-chunks.js';
 
 export function makeSolve(dependencies: RolloutDependencies): RolloutSteps['solve'] {
-  const { log, configs, buffers, engine, codec, codeVersion } = dependencies;
+  const { log, configs, buffers, engine, codecs, codeVersion } = dependencies;
   return (context, facts) =>
     withHeartbeat(async (signal, report) => {
       const config = await configs.of(context.run);
+      const codec = await codecs.of(config);
       const accepted = dataOf(await log.read(facts.tasks), 'TaskAccepted');
       const buffer = await buffers.at(
         context.run,

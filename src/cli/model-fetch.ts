@@ -12,7 +12,7 @@ import { installedFolder, SMOLLM2 } from '../config/model-folder.js';
 import { cacheDirectory, repositoryRoot } from '../config/paths.js';
 import { convertGguf } from '../policy/gguf/convert.js';
 import { openHuggingFaceModel } from '../policy/hugging-face/folder.js';
-import { TOKENIZER_FILE } from '../policy/hugging-face/tokenizer.js';
+import { TOKENIZER_FILE } from '../policy/tokenizer/index.js';
 import { say, sayJson, tell } from './output.js';
 
 /** The names that `fetch` takes, and the model's at the hub. */

@@ -8,6 +8,7 @@ export function learnConfig(config: RunConfig, iteration: number): LearnConfig {
   const { optimiser, clipLow, clipHigh, entropyCoefficient, minibatches, microbatchRows, aggregation } =
     config.learner;
   const { dualClip, klCoefficient } = config.learner;
+  const { policy } = config;
   return {
     ...optimiser,
     clipLow,
@@ -19,6 +20,7 @@ export function learnConfig(config: RunConfig, iteration: number): LearnConfig {
     // Absent where off: a checkpoint's provenance then stays what it was before there were these options.
     ...(dualClip === null ? {} : { dualClip }),
     ...(klCoefficient === 0 ? {} : { klCoefficient }),
+    ...(policy.kind === 'huggingface' && policy.gradientCheckpointing ? { recompute: true } : {}),
     shuffleSeed: seedOf(config.seed, iteration, 'learn', 'shuffle'),
   };
 }

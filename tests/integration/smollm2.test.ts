@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { installedFolder, SMOLLM2 } from '../../src/config/model-folder.js';
 import { Native } from '../../src/policy/engine/native.js';
 import { PretrainedModel } from '../../src/policy/hugging-face/pretrained.js';
-import { readTokenizer } from '../../src/policy/hugging-face/tokenizer.js';
+import { ModelTokenizer } from '../../src/policy/tokenizer/index.js';
 
 interface Expected {
   readonly chat: { prompt: number[]; tokens: number[]; logprobs: number[] };
@@ -68,7 +68,7 @@ describe.skipIf(reason !== undefined)(`SmolLM2${reason === undefined ? '' : ` ($
     ]);
     expect(sample?.tokens).toEqual(tokens);
     expect(worst(sample?.logProbs ?? [], logprobs)).toBeLessThan(CLOSE);
-    const tokenizer = await readTokenizer(folder, model.spec.vocabulary);
-    expect(tokenizer?.encode(tokenizer.decode(tokens))).toEqual(tokens);
+    const tokenizer = await ModelTokenizer.load(folder);
+    expect(tokenizer.encode(tokenizer.decode(tokens))).toEqual(tokens);
   });
 });

@@ -8,7 +8,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { CONFIG_FILE, GENERATION_CONFIG_FILE } from '../hugging-face/config.js';
-import { TOKENIZER_FILE } from '../hugging-face/tokenizer.js';
+import { TOKENIZER_FILE } from '../tokenizer/index.js';
 import { ModelFileError, type TensorShape } from '../safetensors/format.js';
 import { writeSafetensorsFolder } from '../safetensors/writer.js';
 import { GgufMetadata } from './metadata.js';

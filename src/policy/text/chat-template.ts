@@ -1,15 +1,25 @@
 /**
  * The chat template that a model comes with (`chat_template` of its tokenizer_config.json; Jinja, as Transformers renders
- * it), for one turn of a user up to where the model's own turn begins.
+ * it).
  */
 import { createHash } from 'node:crypto';
 import { Template } from '@huggingface/jinja';
+
+export interface ChatMessage {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string;
+}
 
 export interface ChatTemplate {
   /** Tells one template from another: goes into every prompt's event. */
   readonly version: string;
   /** The prompt of one user's turn; it ends where the assistant begins. */
   render(userTurn: string): string;
+  /**
+   * A whole conversation, up to where the assistant begins if it `answers`.
+   * @throws Error with the template's own words where it refuses these messages.
+   */
+  converse(messages: readonly ChatMessage[], answers: boolean): string;
 }
 
 /** Texts of the special tokens that templates put in by name; absent where the tokenizer has none. */
@@ -29,13 +39,14 @@ export function jinjaChatTemplate(source: string, { bosToken, eosToken }: Specia
     new RangeError(
       `chat_template is ${JSON.stringify(source.length > 60 ? `${source.slice(0, 60)}...` : source)}: ${why}; accepted is a Jinja template that renders a user's message`,
     );
-  let render: ChatTemplate['render'];
+  let converse: ChatTemplate['converse'];
+  const render = (content: string): string => converse([{ role: 'user', content }], true);
   try {
     const template = new Template(source);
-    render = (content) =>
+    converse = (messages, answers) =>
       template.render({
-        messages: [{ role: 'user', content }],
-        add_generation_prompt: true,
+        messages,
+        add_generation_prompt: answers,
         bos_token: bosToken ?? '',
         eos_token: eosToken ?? '',
       });
@@ -43,5 +54,5 @@ export function jinjaChatTemplate(source: string, { bosToken, eosToken }: Specia
   } catch (error) {
     throw refused((error as Error).message);
   }
-  return { version: createHash('sha256').update(source).digest('hex').slice(0, 12), render };
+  return { version: createHash('sha256').update(source).digest('hex').slice(0, 12), render, converse };
 }

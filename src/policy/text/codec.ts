@@ -39,8 +39,8 @@ export interface TextCodecOptions {
   readonly maxContentTokens?: number;
   /** Longest completion, in tokens. */
   readonly maxResponseTokens: number;
-  /** Taken off the end of a completion before it is read. */
-  readonly endToken?: number;
+  /** One of these is taken off the end of a completion before it is read. Default: none. */
+  readonly endTokens?: readonly number[];
   /** Inputs that an induction proposal needs (num_inputs). Default 10. */
   readonly inductionInputs?: number;
   /** How proposed programs are read. */
@@ -101,7 +101,7 @@ export type TextProposalReason = (typeof TEXT_PROPOSAL_REASONS)[number];
  * @throws RangeError for an option out of its range.
  */
 export function createTextCodec(options: TextCodecOptions): TextCodec {
-  const { tokenizer, wrapper, chat, maxResponseTokens, endToken, program: programRules = {} } = options;
+  const { tokenizer, wrapper, chat, maxResponseTokens, endTokens = [], program: programRules = {} } = options;
   const { maxPromptTokens = Infinity, maxContentTokens = Infinity } = options;
   const inductionInputs = options.inductionInputs ?? 10;
   const rules: PromptRules = {
@@ -126,7 +126,7 @@ export function createTextCodec(options: TextCodecOptions): TextCodec {
     return { text, tokens, maxTokens: maxResponseTokens };
   };
   const read = (tokens: readonly number[]): string =>
-    tokenizer.decode(endToken !== undefined && tokens.at(-1) === endToken ? tokens.slice(0, -1) : tokens);
+    tokenizer.decode(endTokens.includes(tokens.at(-1) ?? -1) ? tokens.slice(0, -1) : tokens);
 
   return {
     // Prompts are text: any program is.
@@ -212,11 +212,12 @@ function checkOptions(options: TextCodecOptions): void {
   for (const [name, value] of Object.entries(counts))
     if (value !== undefined && (!Number.isInteger(value) || value < 1))
       throw new RangeError(`${name} is ${value}; accepted are integers from 1`);
-  const { timeLimitSeconds, endToken, program } = options;
+  const { timeLimitSeconds, endTokens = [], program } = options;
   if (timeLimitSeconds !== undefined && !(Number.isFinite(timeLimitSeconds) && timeLimitSeconds > 0))
     throw new RangeError(`timeLimitSeconds is ${timeLimitSeconds}; accepted are numbers above 0`);
-  if (endToken !== undefined && (!Number.isInteger(endToken) || endToken < 0))
-    throw new RangeError(`endToken is ${endToken}; accepted are token ids from 0`);
+  for (const token of endTokens)
+    if (!Number.isInteger(token) || token < 0)
+      throw new RangeError(`endTokens holds ${token}; accepted are token ids from 0`);
   if (program?.entry !== undefined && !ENTRY_RULES.includes(program.entry))
     throw new RangeError(`program.entry is ${String(program.entry)}; accepted are ${ENTRY_RULES.join(', ')}`);
 }

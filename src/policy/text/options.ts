@@ -4,11 +4,11 @@ import type { RunConfig } from '../../config/run.js';
 import { policyOf } from '../../sandbox/policy.js';
 import type { TextCodecOptions } from './codec.js';
 
-/** All but what comes with the model: its tokenizer, its end token, and its chat template where `chatTemplate` asks for it. */
+/** All but what comes with the model: its tokenizer, its end tokens, and its chat template where `chatTemplate` asks for it. */
 export function textCodecOptions(
   policy: HuggingFacePolicyConfig,
   { propose, sandbox }: Pick<RunConfig, 'propose' | 'sandbox'>,
-): Omit<TextCodecOptions, 'tokenizer' | 'endToken' | 'chat'> {
+): Omit<TextCodecOptions, 'tokenizer' | 'endTokens' | 'chat'> {
   const { wrapper, maxPromptTokens, maxContentTokens, maxResponseTokens, inductionInputs, program } = policy;
   return {
     wrapper,

@@ -14,7 +14,7 @@ const codecWith = (options: Partial<TextCodecOptions> = {}) =>
     tokenizer: characterTokenizer,
     wrapper: 'think',
     maxResponseTokens: 100,
-    endToken: END,
+    endTokens: [END],
     inductionInputs: 2,
     ...options,
   });
@@ -180,7 +180,7 @@ describe('solutions', () => {
 describe('text', () => {
   it('leaves out the end token where it stands last', () => {
     expect(codec.text([104, 105, END])).toBe('hi');
-    expect(codecWith({ endToken: 33 }).text([104, 33, 105])).toBe('h!i');
+    expect(codecWith({ endTokens: [33] }).text([104, 33, 105])).toBe('h!i');
     expect(codec.text([])).toBe('');
   });
 });

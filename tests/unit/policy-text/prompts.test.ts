@@ -161,7 +161,7 @@ describe('options', () => {
     [{ maxPromptTokens: 1.5 }, 'maxPromptTokens is 1.5; accepted are integers from 1'],
     [{ inductionInputs: -1 }, 'inductionInputs is -1; accepted are integers from 1'],
     [{ timeLimitSeconds: 0 }, 'timeLimitSeconds is 0; accepted are numbers above 0'],
-    [{ endToken: -1 }, 'endToken is -1; accepted are token ids from 0'],
+    [{ endTokens: [-1] }, 'endTokens holds -1; accepted are token ids from 0'],
     [
       { program: { entry: 'first' } },
       'program.entry is first; accepted are not_first, any_last, any_first, not_last',

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { convertGguf } from '../../../src/policy/gguf/convert.js';
 import { openGguf } from '../../../src/policy/gguf/reader.js';
 import { openHuggingFaceModel, type HuggingFaceModel } from '../../../src/policy/hugging-face/folder.js';
-import { readTokenizer } from '../../../src/policy/hugging-face/tokenizer.js';
+import { ModelTokenizer } from '../../../src/policy/tokenizer/index.js';
 
 const GOLDEN = path.resolve(import.meta.dirname, '../../golden/gguf');
 const FILE = path.join(GOLDEN, 'tiny.gguf');
@@ -67,8 +67,9 @@ describe('convertGguf', () => {
       (found) => Number(found[1]),
     );
     expect(order).toEqual(Array.from({ length: 288 }, (_, id) => id));
-    const tokenizer = await readTokenizer(scratch, model.spec.vocabulary);
-    expect(tokenizer?.decode(tokenizer.encode('def f(x): 12 größer'))).toBe('def f(x): 12 größer');
+    const tokenizer = await ModelTokenizer.load(scratch);
+    tokenizer.checkFits(model.spec.vocabulary);
+    expect(tokenizer.decode(tokenizer.encode('def f(x): 12 größer'))).toBe('def f(x): 12 größer');
     expect(await json('tokenizer_config.json')).toMatchObject({
       eos_token: '<|end|>',
       bos_token: '<|turn|>',
