@@ -5,6 +5,7 @@ import { endTokens, parameterCount } from '../policy/engine/parameters.js';
 import { openHuggingFaceModel } from '../policy/hugging-face/folder.js';
 import type { PretrainedModel } from '../policy/hugging-face/pretrained.js';
 import { ModelTokenizer, TOKENIZER_FILE } from '../policy/tokenizer/index.js';
+import { addModelFetchCommand } from './model-fetch.js';
 import { say, sayJson } from './output.js';
 import { idsOption, naming, numberOption, withPretrained } from './pretrained.js';
 
@@ -80,6 +81,7 @@ export function addModelCommands(program: Command): void {
       if (options.json === true) sayJson(result);
       else say(result.text ?? result.ids.join(','));
     });
+  addModelFetchCommand(group);
 }
 
 async function modelInfo(folder: string): Promise<Record<string, unknown>> {

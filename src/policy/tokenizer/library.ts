@@ -21,6 +21,24 @@ interface Library {
 }
 
 /** @param definition of tokenizer.json; config: of tokenizer_config.json. @throws Error for what it cannot read. */
-export function createLibraryTokenizer(definition: object, config: object): LibraryTokenizer {
-  return new (tokenizers as unknown as Library).Tokenizer(definition, config);
+export function createLibraryTokenizer(
+  definition: { readonly pre_tokenizer?: unknown },
+  config: object,
+): LibraryTokenizer {
+  const pre_tokenizer = withAllNumbers(definition.pre_tokenizer ?? null);
+  return new (tokenizers as unknown as Library).Tokenizer({ ...definition, pre_tokenizer }, config);
+}
+
+/**
+ * The library's `Digits` cuts at 0 to 9; the original at every character of Unicode's numbers (Rust's char::is_numeric),
+ * as are a half and a circled one. A `Split` says the same of both.
+ */
+function withAllNumbers(step: unknown): unknown {
+  if (typeof step !== 'object' || step === null) return step;
+  const { type, individual_digits: each, pretokenizers } = step as Record<string, unknown>;
+  if (type === 'Sequence' && Array.isArray(pretokenizers))
+    return { ...step, pretokenizers: pretokenizers.map(withAllNumbers) };
+  if (type !== 'Digits') return step;
+  const pattern = { Regex: each === true ? '\\p{N}' : '\\p{N}+' };
+  return { type: 'Split', pattern, behavior: 'Isolated', invert: false };
 }
