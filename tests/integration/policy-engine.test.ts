@@ -398,6 +398,19 @@ describe('learning against finite differences and a second optimiser', () => {
     expect(statistics.clipFraction).toBeLessThan(1);
   });
 
+  it('takes its mean over tokens, or over rows of their means over tokens', async () => {
+    const rows = await learnRows(20, 5);
+    const losses = await Promise.all(
+      (['token', 'sequence'] as const).map(async (aggregation) => {
+        const whole = { ...config, minibatches: 1, aggregation };
+        const { statistics } = await engine.learn(taught, rows, whole, path.join(folder, aggregation));
+        expect(statistics.loss).toBeCloseTo(referenceLoss(weights, rows, whole), 5);
+        return statistics.loss;
+      }),
+    );
+    expect(Math.abs((losses[0] ?? 0) - (losses[1] ?? 0))).toBeGreaterThan(1e-3);
+  });
+
   it('makes what is rewarded more likely', async () => {
     const base = await learnRows(20, 6);
     const rows = base.map((row, i) => ({ ...row, advantage: i % 2 === 0 ? 1 : -1 }));
