@@ -703,14 +703,13 @@ describe('sql', () => {
 // Last: it takes away the beginning of a topic that the others read.
 describe('a log that has lost its beginning', () => {
   it('is reported with its offsets; the sink goes on with what is there, and nothing else is lost', async () => {
-    const one = event(
-      'TaskRejected',
-      { runId: runId(), iteration: 1 },
-      ['kept'],
-      exampleEvent('TaskRejected').data as never,
-    );
+    const { data } = exampleEvent('TaskRejected');
+    const place = { runId: runId(), iteration: 1 };
+    // Of one subject, so in one partition, one behind the other.
+    const [lost, one] = ['lost', 'kept'].map((name) => event('TaskRejected', place, [name], data as never));
+    if (lost === undefined || one === undefined) throw new Error('two events are made');
     const topic = topicOf('TaskRejected');
-    const [first] = await append([one]).then(async () => {
+    const [first] = await append([lost, one]).then(async () => {
       const found = [];
       for await (const { partition, offset, event: e } of log.scan(topic, {}))
         if (e.envelope.eventId === one.envelope.eventId) found.push({ partition, offset });

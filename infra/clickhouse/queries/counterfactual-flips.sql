@@ -5,17 +5,17 @@ WITH asked AS (
     )) AS id
 ),
 flipped AS (
-    SELECT assumeNotNull(task_id) AS task_id, any(kind) AS kind, countIf(recorded_advantage * advantage < 0) AS sign_flips,
-        count() AS attempts, round(avg(recorded_advantage), 3) AS recorded_mean, round(avg(advantage), 3) AS mean
+    SELECT assumeNotNull(task_id) AS task_id, any(kind) AS kind, count() AS sign_flips,
+        round(avg(recorded_advantage), 3) AS recorded_mean, round(avg(advantage), 3) AS mean
     FROM counterfactual_advantages FINAL
-    WHERE run_id = {run:String} AND counterfactual_id = (SELECT id FROM asked) AND task_id IS NOT NULL
+    WHERE run_id = {run:String} AND counterfactual_id = (SELECT id FROM asked)
+        AND recorded_advantage * advantage < 0 AND task_id IS NOT NULL
     GROUP BY task_id
-    HAVING sign_flips > 0
     ORDER BY sign_flips DESC, task_id
     LIMIT 50
 )
-SELECT f.task_id AS task_id, f.kind AS kind, f.sign_flips AS sign_flips, f.attempts AS attempts,
-    f.recorded_mean AS recorded_mean, f.mean AS mean, t.code AS code
+SELECT f.task_id AS task_id, f.kind AS kind, f.sign_flips AS sign_flips, f.recorded_mean AS recorded_mean,
+    f.mean AS mean, t.code AS code
 FROM flipped AS f
 LEFT JOIN (
     SELECT task_id, code FROM task_accepted FINAL
