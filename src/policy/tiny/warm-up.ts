@@ -66,7 +66,10 @@ export function warmUpRows(
       );
     const thinks = random.uniform() < (mix.thinkShares[KINDS.indexOf(kind)] ?? 0);
     const length = 1 + random.weighted(thinks ? solveLengths : directLengths);
-    return solveRow(random, kind, drawProgram(random, length), thinks, mix);
+    const drawn = drawProgram(random, length);
+    // Before inputs are drawn for it: what is held out is a matter of the program that the row shows.
+    const canonical = kind === 'induction' && mix.inductionTargets === 'canonical';
+    return solveRow(random, kind, canonical ? canonicalProgram(drawn) : drawn, thinks);
   };
   return Array.from({ length: rows }, (_, index) => {
     const kind = kinds[random.weighted(kindWeights)] ?? 'deduction';
@@ -119,7 +122,6 @@ function solveRow(
   kind: PlainKind,
   operations: readonly number[],
   thinks: boolean,
-  mix: WarmUpMix,
 ): TokenPair {
   const program = operations.map(v.operationToken);
   const input = drawInputFor(random, operations);
@@ -146,21 +148,20 @@ function solveRow(
       };
     }
     case 'induction': {
-      const answer = mix.inductionTargets === 'canonical' ? canonicalProgram(operations) : operations;
       const inputs = [
         input,
         ...Array.from({ length: INDUCTION_INPUTS / 2 - 1 }, () => drawInputFor(random, operations)),
       ];
       return {
-        prompt: [v.token('solve.induction'), ...pairsLeft(answer, 0, inputs)],
+        prompt: [v.token('solve.induction'), ...pairsLeft(operations, 0, inputs)],
         completion: [
           ...thought(() =>
-            answer.flatMap((operation, n) => [
-              ...(n === 0 ? [] : pairsLeft(answer, n, inputs)),
+            operations.flatMap((operation, n) => [
+              ...(n === 0 ? [] : pairsLeft(operations, n, inputs)),
               v.operationToken(operation),
             ]),
           ),
-          ...answer.map(v.operationToken),
+          ...program,
           v.END,
         ],
       };

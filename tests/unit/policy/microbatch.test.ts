@@ -89,8 +89,8 @@ describe('checks of rows and configurations', () => {
     [{ logProbs: [-1] }, /row x has 1 logProbs; accepted is one a completion token, 2/],
     [{ advantage: Number.NaN }, /advantage of row x is NaN/],
     [
-      { completion: Array.from({ length: 90 }, () => 3) },
-      /row x has 91 tokens; accepted are at most context, 96/,
+      { completion: Array.from({ length: 110 }, () => 3) },
+      /row x has 111 tokens; accepted are at most context, 96/,
     ],
     [{ prompt: [-1] }, /row x holds token -1/],
     [{ mask: [true] }, /mask of row x has 1 entries; accepted is one a completion token, 2/],

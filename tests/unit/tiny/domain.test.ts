@@ -16,7 +16,7 @@ import {
   renderProgram,
   trace,
 } from '../../../src/policy/tiny/operations.js';
-import { tokensToText, VOCABULARY } from '../../../src/policy/tiny/vocabulary.js';
+import { token, tokensToText, VOCABULARY } from '../../../src/policy/tiny/vocabulary.js';
 import { warmUpRows } from '../../../src/policy/tiny/warm-up.js';
 import { Random } from '../../../src/random.js';
 import { taskKinds } from '../../../src/tasks/index.js';
@@ -158,7 +158,7 @@ function expectPairsExplained(prompt: readonly number[], program: readonly numbe
 describe('the codec', () => {
   it('thinks about induction by what is left to explain: after each operation the pairs again', () => {
     const rows = warmUpRows(5, 400, { ...MIX, thinkShares: [0, 0, 1], inductionTargets: 'canonical' });
-    let rests = 0;
+    let seen = 0;
     for (const { group, prompt, completion } of rows) {
       if (group !== 'solve.induction') continue;
       const [thought = '', answer = ''] = tokensToText(completion)
@@ -168,13 +168,21 @@ describe('the codec', () => {
       const program = names.map((name) => OPERATIONS.findIndex((operation) => operation.name === name));
       expect(program).toEqual(canonicalProgram(program));
       expectPairsExplained(prompt, program);
-      names.slice(1).forEach((name, i) => {
-        const rest = thought.split(` ${names[i]} `.trim()).at(-1)?.split(name)[0] ?? '';
-        expect(rest.split('|').length).toBeLessThanOrEqual(2);
-        rests++;
+      // Each rest is an induction task of its own, which the operations after it explain.
+      const rests = thought
+        .split(' ')
+        .map((symbol) => (names.includes(symbol) ? '\n' : symbol))
+        .join(' ')
+        .split('\n')
+        .slice(1, -1)
+        .map((rest) => rest.trim());
+      expect(rests).toHaveLength(program.length - 1);
+      rests.forEach((rest, n) => {
+        expectPairsExplained([token('solve.induction'), ...rest.split(' ').map(token)], program.slice(n + 1));
+        seen++;
       });
     }
-    expect(rests).toBeGreaterThan(50);
+    expect(seen).toBeGreaterThan(50);
   });
 
   it('solves what the warm-up teaches: each taught completion parses to a right answer', () => {
@@ -241,6 +249,14 @@ describe('what is held out', () => {
           task.outputs[i],
         );
       }
+    for (const row of warmUpRows(12, 3000, { ...MIX, inductionTargets: 'canonical' })) {
+      if (row.group !== 'solve.induction') continue;
+      const { answer } = tinyCodec.parseSolution('induction', { tokens: row.completion, finish: 'end' });
+      for (const pair of tokensToText(row.prompt.slice(1)).split(' | ')) {
+        const x = (pair.split(' ->')[0] ?? '').split(' ').map(Number);
+        expect(isHeldOut(parseProgram(answer ?? '') ?? [], x)).toBe(false);
+      }
+    }
     for (const row of warmUpRows(11, 3000, MIX)) {
       if (row.group !== 'propose.deduction') continue;
       const parsed = tinyCodec.parseProposal('deduction', { tokens: row.completion, finish: 'end' }, null);
