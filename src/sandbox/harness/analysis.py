@@ -13,10 +13,14 @@ Everything here may be wrong about what a program computes; it only decides who 
 results does not rest on it.
 """
 import ast
+import binascii
 import builtins
 import importlib
+import importlib.machinery
 import json
+import marshal
 import re
+import sys
 
 SAFE_BUILTINS = frozenset("""
 abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate filter float
@@ -41,6 +45,8 @@ SAFE_MODULES = {
     "itertools": None,
     "heapq": "heapify heappop heappush heappushpop heapreplace merge nlargest nsmallest",
     "bisect": None,
+    "collections.abc": "Callable Collection Container Generator Hashable ItemsView Iterable Iterator KeysView Mapping "
+                       "MutableMapping MutableSequence MutableSet Reversible Sequence Set Sized ValuesView",
     "collections": "ChainMap Counter OrderedDict defaultdict deque namedtuple",
     "functools": "cache cmp_to_key lru_cache partial reduce total_ordering",
     "string": "ascii_letters ascii_lowercase ascii_uppercase digits hexdigits octdigits punctuation printable "
@@ -53,6 +59,9 @@ SAFE_MODULES = {
     "abc": "ABC abstractmethod",
     "dataclasses": "dataclass field",
     "enum": "Enum IntEnum auto",
+    "base64": "b16decode b16encode b32decode b32encode b64decode b64encode urlsafe_b64decode urlsafe_b64encode",
+    # Without getcontext and the like: the context is the one thing of the module that a program could leave changed.
+    "decimal": "Decimal ROUND_CEILING ROUND_DOWN ROUND_FLOOR ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_HALF_UP ROUND_UP",
     "fractions": "Fraction",
     "statistics": "mean median mode fmean",
     "typing": "Any Callable Collection Counter DefaultDict Deque Dict FrozenSet Generator Generic Hashable Iterable "
@@ -79,7 +88,7 @@ _EXTRA_METHODS = """
 most_common elements subtract total appendleft popleft extendleft rotate maxlen move_to_end new_child parents maps
 group groups groupdict start end span pattern string lastindex lastgroup findall finditer fullmatch match search split
 sub subn cache_info cache_clear cache_parameters value args name code default_factory setter getter deleter
-numerator denominator limit_denominator func keywords _replace _asdict _fields
+numerator denominator limit_denominator quantize func keywords _replace _asdict _fields
 """.split()
 
 
@@ -94,8 +103,8 @@ def _members():
     """Names by module, and which of them are objects that take attributes (found by trying)."""
     members, mutable = {}, {}
     for module, names in SAFE_MODULES.items():
-        if module in ("fractions", "statistics", "typing"):
-            # Written in Python, so their objects take attributes; the first two are imported by programs that ask.
+        if module in ("base64", "collections.abc", "decimal", "fractions", "statistics", "typing"):
+            # Taken to hold objects that take attributes; most are imported only by programs that ask.
             members[module] = frozenset(names.split())
             mutable[module] = members[module]
             continue
@@ -135,6 +144,18 @@ def nodes_of(tree):
             elif isinstance(value, node_type):
                 nodes.append(value)
     return nodes
+
+
+def is_missing(module):
+    """No such module is here: importing it raises and changes nothing. Nothing is imported to find out."""
+    top = module.split(".")[0]
+    if top in RESERVED or top in sys.stdlib_module_names or top in sys.modules:
+        return False
+    return importlib.machinery.PathFinder.find_spec(top) is None
+
+
+# The name under which a program's own module stands while it runs.
+RESERVED = frozenset(["program"])
 
 
 class Analysis:
@@ -192,7 +213,8 @@ class Analysis:
         local = alias.asname or alias.name.split(".")[0]
         if alias.name not in MEMBERS or ("." in alias.name):
             self.impure("import " + alias.name)
-            self.stateful.append("import")
+            if not is_missing(alias.name):
+                self.stateful.append("import")
             self.bound.add(local)
             return
         if self.modules.get(local, alias.name) != alias.name:
@@ -207,7 +229,7 @@ class Analysis:
             self.bound.add(alias.asname or alias.name)
             if allowed is None or alias.name not in allowed:
                 self.impure("from " + module + " import " + alias.name)
-                if allowed is None:
+                if allowed is None and not (node.level == 0 and is_missing(module)):
                     self.stateful.append("import")
             elif alias.name in MUTABLE_MEMBERS[module]:
                 self.shared = True
@@ -368,7 +390,11 @@ ORDERED = frozenset(["set", "frozenset", "hash", "id", "object", "repr"])
 
 
 def analyse(code):
-    """JSON of {parses, error, imports, uses, keywords, refused, definesF, pure, stateless, ordered, why}."""
+    """JSON of {parses, error, imports, uses, keywords, refused, definesF, pure, stateless, ordered, why, compiled}.
+
+    `compiled` is the program's code object, marshalled, in base64, so that it is compiled once and not in every child;
+    empty where the compiler refuses the program, whose children then meet the same refusal.
+    """
     try:
         tree = ast.parse(code)
     except SyntaxError as error:
@@ -396,4 +422,13 @@ def analyse(code):
         "stateless": not a.stateful,
         "ordered": ordered,
         "why": a.reasons[0][:100] if a.reasons else "",
+        "compiled": compiled(code),
     })
+
+
+def compiled(code):
+    try:
+        binary = marshal.dumps(compile(code, "<program>", "exec", 0, True))
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return ""
+    return binascii.b2a_base64(binary, newline=False).decode("ascii")
