@@ -6,7 +6,10 @@ program cannot reach an object that another program sees and change it, nor find
   - attributes: methods of builtin types and names that the program defines, never frame, code or dunder attributes;
     str.format only on a constant without field access (format fields read attributes)
   - modules: a list of members of a list of modules; a module is only ever the left side of a dot
-  - attribute stores only where no mutable object of a shared module is imported
+  - attribute stores only where no mutable object of a shared module is imported; what stores attributes by itself
+    (dataclass, total_ordering, ...) only as a decorator, what makes classes from data only as a base
+  - no __eq__ or __hash__ of its own where a shared module is imported: modules keep caches (re, typing), whose keys would
+    compare by it in another program
 `stateless` is weaker: no way is seen to carry anything from one call to the next through the interpreter, so that
 several inputs of this one program may share a child.
 Everything here may be wrong about what a program computes; it only decides who shares a process. The judgement of
@@ -37,6 +40,8 @@ DYNAMIC = frozenset("""
 eval exec compile open input getattr setattr delattr hasattr vars dir globals locals __import__ breakpoint help exit
 quit memoryview id __builtins__ __loader__ __spec__
 """.split())
+# Of those that are not safe: what changes nothing and reaches nothing if a variable of that name is the builtin after all.
+HARMLESS_BUILTINS = frozenset("aiter anext compile copyright credits dir format hasattr id input license".split())
 REFUSED_NAMES = frozenset(["__import__", "open", "input", "breakpoint"])
 
 SAFE_MODULES = {
@@ -76,6 +81,11 @@ __pow__ __neg__ __pos__ __abs__ __and__ __or__ __xor__ __invert__ __lshift__ __r
 __delitem__ __contains__ __iter__ __next__ __call__ __int__ __float__ __index__ __enter__ __exit__ __reversed__
 __missing__
 """.split())
+# Members that store attributes on their argument, or make a class from data: only above a def or class, or as a base.
+MAKERS = frozenset("""
+dataclasses.dataclass functools.total_ordering abc.abstractmethod enum.Enum enum.IntEnum typing.NamedTuple
+""".split())
+COMPARING = frozenset(["__eq__", "__ne__", "__hash__"])
 SAFE_DUNDER_READS = frozenset(["__init__", "__name__", "__doc__"])
 # Attributes of generators, coroutines, tracebacks, frames, code objects and functions.
 HIDDEN = re.compile(r"^(gi|cr|ag|tb|f|co|func|im)_|^__|^_?mro$|^(format|format_map|with_traceback|register)$")
@@ -166,6 +176,7 @@ class Analysis:
         self.bound = set()
         self.own_attributes = set()
         self.modules = {}
+        self.makers = set()
         self.reasons = []
         self.stateful = []
         self.stores = False
@@ -174,6 +185,11 @@ class Analysis:
 
     def impure(self, why):
         self.reasons.append(why)
+
+    def unsafe(self, why):
+        """Impure, and of consequence for the program's own next input too."""
+        self.reasons.append(why)
+        self.stateful.append(why)
 
     def collect(self):
         """First pass: what the program defines."""
@@ -211,6 +227,8 @@ class Analysis:
 
     def import_module(self, alias):
         local = alias.asname or alias.name.split(".")[0]
+        if local.startswith("__"):
+            self.unsafe("name " + local)
         if alias.name not in MEMBERS or ("." in alias.name):
             self.impure("import " + alias.name)
             if not is_missing(alias.name):
@@ -233,6 +251,8 @@ class Analysis:
                     self.stateful.append("import")
             elif alias.name in MUTABLE_MEMBERS[module]:
                 self.shared = True
+            if module + "." + alias.name in MAKERS:
+                self.makers.add(alias.asname or alias.name)
 
     def judge(self):
         """Second pass: what the program touches."""
@@ -248,9 +268,12 @@ class Analysis:
                     self.attribute_name(name)
             elif kind is ast.FunctionDef or kind is ast.ClassDef or kind is ast.AsyncFunctionDef:
                 self.definition(node.name)
+        self.check_makers()
         for node in self.nodes:
             if type(node) is ast.Name:
                 self.name(node, module_bases)
+        if self.shared and COMPARING & self.own_attributes:
+            self.unsafe("comparison of its own beside shared objects")
         for local in self.modules:
             if local in self.bound:
                 self.impure("module name bound again")
@@ -296,12 +319,27 @@ class Analysis:
             # An attribute that nothing defines raises AttributeError or reaches what was not thought of.
             self.impure("attribute " + name)
 
+    def check_makers(self):
+        fine = set()
+        for node in self.nodes:
+            if type(node) in (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef):
+                fine.update(id(d.func if type(d) is ast.Call else d) for d in node.decorator_list)
+            if type(node) is ast.ClassDef:
+                fine.update(id(base) for base in node.bases)
+        for node in self.nodes:
+            if id(node) in fine:
+                continue
+            if type(node) is ast.Name and node.id in self.makers:
+                self.unsafe("maker as a value")
+            elif type(node) is ast.Attribute and type(node.value) is ast.Name and node.value.id in self.modules:
+                if self.modules[node.value.id] + "." + node.attr in MAKERS:
+                    self.unsafe("maker as a value")
+
     def call(self, node):
         callee = node.func
         if type(callee) is ast.Name and callee.id == "type":
             if len(node.args) != 1 or node.keywords or type(node.args[0]) is ast.Starred:
-                self.impure("type with a body")
-                self.stateful.append("type")
+                self.unsafe("type with a body")
 
     def definition(self, name):
         if name.startswith("__") and name not in SAFE_METHOD_DEFINITIONS:
@@ -315,12 +353,15 @@ class Analysis:
             if id(node) not in module_bases:
                 self.impure("module as a value")
                 self.stateful.append("module")
-        elif name in self.bound:
-            return
         elif name in BUILTIN_NAMES and name not in SAFE_BUILTINS:
+            # Bound somewhere is not bound here: another scope may still mean the builtin.
+            if name in self.bound and name in HARMLESS_BUILTINS:
+                return
             self.impure("name " + name)
             if name in DYNAMIC:
                 self.stateful.append("name")
+        elif name in self.bound:
+            return
         elif name == "type":
             return
         elif name.startswith("__") and name not in ("__name__", "__class__"):
@@ -331,14 +372,25 @@ class Analysis:
 
 
 def type_as_value(nodes):
-    """`type` other than as a callee or beside a comparison could be called with a class body."""
-    fine = set()
+    """`type` and what type(x) gives (a class, `type` itself where x is one) could be called with a class body, so they
+    stand in comparisons only, or before .__name__."""
+    fine, callees = set(), set()
     for node in nodes:
-        if type(node) is ast.Call:
-            fine.add(id(node.func))
-        elif type(node) is ast.Compare:
-            fine.update(id(x) for x in [node.left, *node.comparators])
-    return any(type(n) is ast.Name and n.id == "type" and id(n) not in fine for n in nodes)
+        if type(node) is ast.Compare:
+            for side in [node.left, *node.comparators]:
+                fine.add(id(side))
+                if type(side) in (ast.Tuple, ast.List, ast.Set):
+                    fine.update(id(item) for item in side.elts)
+        elif type(node) is ast.Attribute and node.attr == "__name__":
+            fine.add(id(node.value))
+        elif type(node) is ast.Call and type(node.func) is ast.Name and node.func.id == "type":
+            callees.add(id(node.func))
+    for node in nodes:
+        if type(node) is ast.Call and id(node.func) in callees and id(node) not in fine:
+            return True
+        if type(node) is ast.Name and node.id == "type" and id(node) not in fine and id(node) not in callees:
+            return True
+    return False
 
 
 KEYWORDS = {
@@ -408,7 +460,7 @@ def analyse(code):
     except RecursionError:
         return json.dumps({"parses": False, "error": "RecursionError: nesting too deep"})
     if type_as_value(a.nodes):
-        a.impure("type as a value")
+        a.unsafe("type as a value")
     ordered = bool(a.names & ORDERED) or any(type(n) in (ast.Set, ast.SetComp) for n in a.nodes)
     return json.dumps({
         "parses": True,

@@ -3,6 +3,7 @@
 Tags: V value (literal text), R raised (class, newline, message), M memory, L too large, N not a literal (type), A NaN.
 The child holds no expected value and is asked for no verdict: whatever a program forges here, it could have returned.
 """
+import gc
 import marshal
 import os
 import struct
@@ -145,18 +146,29 @@ def run_one(code, call, cap):
         return raised(error)
 
 
+def leave_without_room(memory):
+    """Ends the child where the programs so far hold memory that the next would miss: each is then run on its own."""
+    try:
+        # Not touched, so that nothing but address space is asked for.
+        _bytes(memory)
+    except _MemoryError:
+        _exit(96)
+
+
 # Modes in which the child parses and runs nothing: one frame a program.
 STATIC = {"analyse": analysis.analyse, "tree": syntax.tree, "texts": syntax.texts}
 
 
 def main(request):
-    mode, cap, programs, stepwise = marshal.loads(request)
+    mode, cap, programs, stepwise, memory = marshal.loads(request)
     del request
     if mode in STATIC:
+        gc.disable()
         for code, _ in programs:
             emit(STATIC[mode](code).encode("ascii"))
         _exit(0)
     frames = []
+    ran = False
     while programs:
         source, inps = programs.pop(0)
         try:
@@ -166,6 +178,9 @@ def main(request):
             failure = raised(error)
         source = None
         for call in inps:
+            if ran:
+                leave_without_room(memory)
+            ran = True
             frame = failure if failure is not None else run_one(code, call, cap)
             if stepwise:
                 emit(frame)

@@ -32,6 +32,7 @@ HEADER = struct.Struct("<I")
 ORDER = struct.Struct("<II")
 STATUS = struct.Struct("<iQQ")
 FRAME_OVERHEAD = 64
+ROOM_TAKEN = 96
 
 
 def read_exactly(fd, size):
@@ -106,6 +107,11 @@ def program_of(entry):
     return code, [call_of(text) for text in entry["inputs"]]
 
 
+def room_of(memory):
+    """Bytes that must be free before a child's next call: all but what an interpreter takes."""
+    return max(memory - ROOM_TAKEN, memory // 4) << 20
+
+
 def execute(job, control):
     programs = [program_of(entry) for entry in job["programs"]]
     mode, cpu_ms, result_bytes = job["mode"], job["cpuMs"], job["resultBytes"]
@@ -123,7 +129,7 @@ def execute(job, control):
     pid = HEADER.unpack(control.recv(4))[0]
     clock = (~pid << 3) | 2
     try:
-        write_all(request_write, marshal.dumps((mode, result_bytes, programs, stepwise)))
+        write_all(request_write, marshal.dumps((mode, result_bytes, programs, stepwise, room_of(job["memoryMiB"]))))
     except BrokenPipeError:
         pass
     os.close(request_write)
