@@ -169,6 +169,14 @@ const STATEFUL: readonly string[] = [
   'import os\ndef f(a):\n os.environ["N"] = os.environ.get("N", "") + "x"\n return os.environ["N"]',
   'from collections import Counter\ndef f(a):\n Counter.n = (Counter.n if "n" in dir(Counter) else 0) + 1\n return Counter.n',
   'import sys\ndef f(a):\n sys.path.append("x")\n return sys.path.count("x")',
+  'import decimal\ndef f(a):\n decimal.getcontext().prec += 1\n return decimal.getcontext().prec',
+  'import warnings\ndef f(a):\n warnings.simplefilter("ignore", append=True)\n return len(warnings.filters)',
+  'import codecs\ndef f(a):\n try: return codecs.lookup_error("x") and 1\n except LookupError: return codecs.register_error("x", len)',
+  'import gc\ndef f(a):\n gc.callbacks.append(len)\n gc.callbacks.append(id)\n return len(gc.callbacks)',
+  'import signal\ndef f(a): return str(signal.signal(signal.SIGUSR1, signal.SIG_IGN))',
+  'import sys\ndef f(a):\n old = sys.gettrace() is None\n sys.settrace(lambda *a: None)\n return old',
+  'import sys\ndef f(a):\n old = sys.getswitchinterval()\n sys.setswitchinterval(old * 2)\n return old',
+  'import string\ndef f(a):\n d = string.capwords.__defaults__\n string.capwords.__defaults__ = ("-",)\n return d',
 ]; // prettier-ignore
 
 /** Outcomes as they are compared: messages may name addresses. */
