@@ -445,7 +445,7 @@ def analyse(code):
     """JSON of {parses, error, imports, uses, keywords, refused, definesF, pure, stateless, ordered, why, compiled}.
 
     `compiled` is the program's code object, marshalled, in base64, so that it is compiled once and not in every child;
-    empty where the compiler refuses the program, whose children then meet the same refusal.
+    empty where the compiler refuses the program, whose children then meet the same refusal, and where it is too large.
     """
     try:
         tree = ast.parse(code)
@@ -478,9 +478,13 @@ def analyse(code):
     })
 
 
+# A larger code object (thousands of lambdas) is left to the children, so that no analysis outgrows its frame.
+MAX_COMPILED = 256 * 1024
+
+
 def compiled(code):
     try:
         binary = marshal.dumps(compile(code, "<program>", "exec", 0, True))
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return ""
-    return binascii.b2a_base64(binary, newline=False).decode("ascii")
+    return binascii.b2a_base64(binary, newline=False).decode("ascii") if len(binary) <= MAX_COMPILED else ""

@@ -193,6 +193,7 @@ export const ATTACKS: readonly Attack[] = [
   { id: 'bytes-subclass', code: body('class B(bytes):', '  def __repr__(s): return "b\'gold\'"', 'return [B(b"x")]'), expect: ['not-literal B'] },
   { id: 'bool-lies', code: body('class T(tuple):', '  def __iter__(s): return iter([1, 2])', 'return T()'), expect: ['not-literal T'] },
   { id: 'grows-while-read', code: withImport('sys', 'class K(str):', '  pass', 'd = {"a": 1}', 'd[K("b")] = d', 'return d'), expect: ['not-literal K', 'too-large'] },
+  { id: 'code-object-large', code: `x = [${'lambda: 0, '.repeat(5500)}]\n${body('return len(x)')}`, expect: ['ok 5500'] },
 ]; // prettier-ignore
 
 /** An outcome in the notation above. */
