@@ -1,26 +1,68 @@
 /**
  * Checkpoints: a folder of weights, optimiser state and the model's specification; each file digested, the manifest
  * written last, the folder moved into place whole. Half a checkpoint does not exist.
+ *
+ * Tensors are written and read one at a time: a model is never in script memory as a whole, unless loadCheckpoint is
+ * asked for it.
  */
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { decodeSafetensors, encodeSafetensors, type NamedTensor } from '../policy/safetensors.js';
+import { parameterShapes } from '../policy/engine/parameters.js';
 import type { CheckpointRef, ModelSpec } from '../policy/port.js';
+import type { NamedTensor } from '../policy/safetensors/format.js';
+import { openSafetensorsFile, SINGLE_FILE, type TensorSource } from '../policy/safetensors/reader.js';
+import { writeSafetensorsFile, type WrittenFile } from '../policy/safetensors/writer.js';
+import { sizeOf } from '../policy/shape.js';
 
 /** A checkpoint is not what its manifest says; names the file. */
 export class CorruptCheckpointError extends Error {
   override readonly name = 'CorruptCheckpointError';
 }
 
-export interface Checkpoint {
+interface CheckpointHead {
   readonly version: number;
   readonly spec: ModelSpec;
+  /** Optimiser steps so far. */
+  readonly steps: number;
+}
+
+/** Weights, and the optimiser's first and second moments. */
+export type CheckpointPart = 'weights' | 'first' | 'second';
+
+/** What is saved: values by part and parameter, asked for once each, in the order of parameterShapes. */
+export interface CheckpointContent extends CheckpointHead {
+  /** Whether the optimiser has moments; without them it begins anew. */
+  readonly hasMoments: boolean;
+  readonly read: (part: CheckpointPart, name: string) => Float32Array;
+}
+
+/** What is on disk, whole and undamaged. */
+export interface OpenCheckpoint extends CheckpointHead {
+  readonly weights: TensorSource;
+  /** Named `first.` and `second.` and the parameter. */
+  readonly moments: TensorSource | undefined;
+  close(): Promise<void>;
+}
+
+/** All of a checkpoint in memory. */
+export interface Checkpoint extends CheckpointHead {
   readonly weights: ReadonlyMap<string, NamedTensor>;
-  /** First and second moments by parameter, and the number of optimiser steps so far. */
   readonly first: ReadonlyMap<string, NamedTensor>;
   readonly second: ReadonlyMap<string, NamedTensor>;
-  readonly steps: number;
+}
+
+export function contentOf(checkpoint: Checkpoint): CheckpointContent {
+  return {
+    ...checkpoint,
+    hasMoments: true,
+    read: (part, name) => {
+      const tensor = checkpoint[part].get(name);
+      if (tensor === undefined) throw new RangeError(`${part} has no ${name}`);
+      return tensor.data;
+    },
+  };
 }
 
 interface Manifest {
@@ -33,6 +75,8 @@ interface Manifest {
 }
 
 const MANIFEST = 'manifest.json';
+const OPTIMISER = 'optimizer.safetensors';
+const SPEC = 'spec.json';
 const UNFINISHED = '.tmp';
 const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -42,7 +86,7 @@ const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(b
  * @param provenance a digest of everything the checkpoint is a function of.
  */
 export async function saveCheckpoint(
-  checkpoint: Checkpoint,
+  checkpoint: CheckpointContent,
   folder: string,
   provenance: string,
 ): Promise<CheckpointRef> {
@@ -60,21 +104,29 @@ export async function saveCheckpoint(
       ? {}
       : { grammar: { ...grammar, allowed: [...grammar.allowed], next: [...grammar.next] } }),
   };
-  const prefixed = (prefix: string, tensors: ReadonlyMap<string, NamedTensor>): NamedTensor[] =>
-    [...tensors.values()].map((tensor) => ({ ...tensor, name: `${prefix}.${tensor.name}` }));
-  const contents: Record<string, Buffer> = {
-    'model.safetensors': encodeSafetensors([...checkpoint.weights.values()]),
-    'optimizer.safetensors': encodeSafetensors([
-      ...prefixed('first', checkpoint.first),
-      ...prefixed('second', checkpoint.second),
-    ]),
-    'spec.json': Buffer.from(JSON.stringify(spec)),
-  };
-  const files: Record<string, { sha256: string; bytes: number }> = {};
-  for (const [name, bytes] of Object.entries(contents)) {
-    await writeFile(path.join(beside, name), bytes, { flush: true });
-    files[name] = { sha256: sha256(bytes), bytes: bytes.length };
+  const shapes = parameterShapes(checkpoint.spec);
+  const written: WrittenFile[] = [
+    await writeSafetensorsFile(path.join(beside, SINGLE_FILE), shapes, (name) =>
+      checkpoint.read('weights', name),
+    ),
+  ];
+  if (checkpoint.hasMoments) {
+    const moments = (['first', 'second'] as const).flatMap((part) =>
+      shapes.map(({ name, shape }) => ({ part, parameter: name, name: `${part}.${name}`, shape })),
+    );
+    const byName = new Map(moments.map((moment) => [moment.name, moment]));
+    written.push(
+      await writeSafetensorsFile(path.join(beside, OPTIMISER), moments, (name) => {
+        const moment = byName.get(name);
+        if (moment === undefined) throw new Error(`no moment ${name}`);
+        return checkpoint.read(moment.part, moment.parameter);
+      }),
+    );
   }
+  const specText = Buffer.from(JSON.stringify(spec));
+  await writeFile(path.join(beside, SPEC), specText, { flush: true });
+  written.push({ name: SPEC, bytes: specText.length, sha256: sha256(specText) });
+  const files = Object.fromEntries(written.map(({ name, bytes, sha256 }) => [name, { sha256, bytes }]));
   const manifest: Manifest = {
     format: 1,
     version: checkpoint.version,
@@ -96,63 +148,97 @@ export async function findCheckpoint(folder: string, provenance: string): Promis
     const manifest = JSON.parse(text) as Manifest;
     if (manifest.provenance !== provenance) return undefined;
     const ref = { version: manifest.version, folder, digest: sha256(text) };
-    await loadCheckpoint(ref);
+    await (await openCheckpoint(ref)).close();
     return ref;
   } catch {
     return undefined;
   }
 }
 
-/** @throws CorruptCheckpointError naming the file that is missing or damaged. */
-export async function loadCheckpoint(ref: CheckpointRef): Promise<Checkpoint> {
-  const read = async (name: string): Promise<Buffer> => {
-    try {
-      return await readFile(path.join(ref.folder, name));
-    } catch (error) {
-      throw new CorruptCheckpointError(
-        `checkpoint ${ref.version}: ${path.join(ref.folder, name)} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
-      );
-    }
-  };
-  const text = await read(MANIFEST);
+/**
+ * Every file's digest is checked, then the tensors can be read. The caller closes it.
+ * @throws CorruptCheckpointError naming the file that is missing or damaged.
+ */
+export async function openCheckpoint(ref: CheckpointRef): Promise<OpenCheckpoint> {
+  const at = (name: string): string => path.join(ref.folder, name);
+  const unreadable = (name: string, error: unknown): CorruptCheckpointError =>
+    new CorruptCheckpointError(
+      `checkpoint ${ref.version}: ${at(name)} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
+    );
+  const text = await readFile(at(MANIFEST)).catch((error: unknown) => {
+    throw unreadable(MANIFEST, error);
+  });
   if (sha256(text) !== ref.digest)
     throw new CorruptCheckpointError(
-      `checkpoint ${ref.version}: ${path.join(ref.folder, MANIFEST)} has SHA-256 ${sha256(text)}; the log says ${ref.digest}`,
+      `checkpoint ${ref.version}: ${at(MANIFEST)} has SHA-256 ${sha256(text)}; the log says ${ref.digest}`,
     );
   const manifest = JSON.parse(text.toString('utf8')) as Manifest;
-  const contents = new Map<string, Buffer>();
   for (const [name, expected] of Object.entries(manifest.files)) {
-    const bytes = await read(name);
-    if (sha256(bytes) !== expected.sha256)
+    const found = await digestOf(at(name)).catch((error: unknown) => {
+      throw unreadable(name, error);
+    });
+    if (found.sha256 !== expected.sha256)
       throw new CorruptCheckpointError(
-        `checkpoint ${ref.version}: ${path.join(ref.folder, name)} is damaged: ${bytes.length} bytes with SHA-256 ${sha256(bytes)}; the manifest says ${expected.bytes} bytes with ${expected.sha256}`,
+        `checkpoint ${ref.version}: ${at(name)} is damaged: ${found.bytes} bytes with SHA-256 ${found.sha256}; the manifest says ${expected.bytes} bytes with ${expected.sha256}`,
       );
-    contents.set(name, bytes);
   }
-  const content = (name: string): Buffer => {
-    const bytes = contents.get(name);
-    if (bytes === undefined)
+  for (const name of [SINGLE_FILE, SPEC])
+    if (manifest.files[name] === undefined)
       throw new CorruptCheckpointError(`checkpoint ${ref.version}: the manifest names no ${name}`);
-    return bytes;
-  };
-  const optimiser = decodeSafetensors(content('optimizer.safetensors'), 'optimizer.safetensors');
-  const moments = (prefix: string): Map<string, NamedTensor> =>
-    new Map(
-      [...optimiser.values()]
-        .filter(({ name }) => name.startsWith(`${prefix}.`))
-        .map((tensor) => {
-          const name = tensor.name.slice(prefix.length + 1);
-          return [name, { ...tensor, name }];
-        }),
-    );
+  const weights = await openSafetensorsFile(at(SINGLE_FILE));
+  const moments =
+    manifest.files[OPTIMISER] === undefined ? undefined : await openSafetensorsFile(at(OPTIMISER));
   return {
     version: manifest.version,
     steps: manifest.steps,
-    spec: decodeSpec(content('spec.json').toString('utf8')),
-    weights: decodeSafetensors(content('model.safetensors'), 'model.safetensors'),
-    first: moments('first'),
-    second: moments('second'),
+    spec: decodeSpec(await readFile(at(SPEC), 'utf8')),
+    weights,
+    moments,
+    close: async () => {
+      await weights.close();
+      await moments?.close();
+    },
   };
+}
+
+async function digestOf(file: string): Promise<{ sha256: string; bytes: number }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  return { sha256: hash.digest('hex'), bytes };
+}
+
+/** @throws CorruptCheckpointError as openCheckpoint does. */
+export async function loadCheckpoint(ref: CheckpointRef): Promise<Checkpoint> {
+  const checkpoint = await openCheckpoint(ref);
+  try {
+    const { version, spec, steps, weights, moments } = checkpoint;
+    const all = async (
+      source: TensorSource | undefined,
+      prefix: string,
+    ): Promise<Map<string, NamedTensor>> => {
+      const tensors = new Map<string, NamedTensor>();
+      for (const { name, shape } of parameterShapes(spec)) {
+        const data =
+          source === undefined ? new Float32Array(sizeOf(shape)) : (await source.read(prefix + name)).data;
+        tensors.set(name, { name, shape, data });
+      }
+      return tensors;
+    };
+    return {
+      version,
+      spec,
+      steps,
+      weights: await all(weights, ''),
+      first: await all(moments, 'first.'),
+      second: await all(moments, 'second.'),
+    };
+  } finally {
+    await checkpoint.close();
+  }
 }
 
 function decodeSpec(text: string): ModelSpec {

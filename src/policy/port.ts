@@ -20,19 +20,58 @@ export interface GrammarTable {
   readonly start: Readonly<Record<string, number>>;
 }
 
+/**
+ * How Llama 3 stretches rotary positions beyond the context that it was first trained with (Grattafiori et al. 2024,
+ * arXiv 2407.21783; `rope_type` "llama3" of Transformers): wavelengths above originalContext / lowFrequencyFactor are
+ * `factor` times as long, those below originalContext / highFrequencyFactor stay, and between the two the frequency is
+ * interpolated.
+ */
+export interface RotaryScaling {
+  readonly factor: number;
+  readonly lowFrequencyFactor: number;
+  readonly highFrequencyFactor: number;
+  readonly originalContext: number;
+}
+
+/**
+ * A decoder-only transformer. What is optional is absent for the tiny policy, whose checkpoints, digests and numbers
+ * rest on that; pre-trained models state it (hugging-face/config.ts).
+ */
 export interface ModelSpec {
   readonly vocabulary: number;
   readonly layers: number;
   readonly width: number;
+  /** Query heads. */
   readonly heads: number;
+  /** Heads of keys and values, each met by heads / keyValueHeads queries (Ainslie et al. 2023); absent: heads. */
+  readonly keyValueHeads?: number;
+  /** Absent: width / heads. */
+  readonly headWidth?: number;
+  /** Biases of the query, key and value projections (Qwen2); the output projection has none. Absent: none. */
+  readonly attentionBias?: boolean;
+  /** RMS norms of each head's query and key before they are rotated (Qwen3). Absent: none. */
+  readonly queryKeyNorm?: boolean;
+  /** An output matrix of its own; absent: the embedding is the output matrix too. */
+  readonly untied?: boolean;
+  /** Added to the mean square in RMS norms; absent: 1e-6. */
+  readonly normEpsilon?: number;
   /** Width of the feed-forward part's hidden layer. */
   readonly hidden: number;
   /** Longest prompt + completion, in tokens. */
   readonly context: number;
   /** Base of the rotary positions' wavelengths; absent: 10,000 (Su et al. 2021). */
   readonly rotaryBase?: number;
+  readonly rotaryScaling?: RotaryScaling;
+  /**
+   * Rotary angles in float32, as Transformers computes them, inside the graph: no table as long as the context. Absent:
+   * a table made in double precision.
+   */
+  readonly rotaryInGraph?: boolean;
   readonly padToken: number;
-  readonly endToken: number;
+  /** Absent: nothing but its length ends a completion. */
+  readonly endToken?: number;
+  /** Tokens beside endToken that end a completion; absent: none. */
+  readonly moreEndTokens?: readonly number[];
   /** Absent for policies over free text. */
   readonly grammar?: GrammarTable;
 }
@@ -57,15 +96,44 @@ export interface SampleRequest {
   readonly maxTokens: number;
   /** Name of a start state of the grammar; absent: unconstrained. */
   readonly grammar?: string;
+  /** Draw from the k most probable tokens only; absent: from all. */
+  readonly topK?: number;
+  /** Draw from the fewest tokens whose mass reaches this; absent or 1: from all. */
+  readonly topP?: number;
+  /** Draw from tokens at least this share as probable as the most probable one; absent or 0: from all. */
+  readonly minP?: number;
+  /** Texts that end the completion, within tokens or across them; they need SampleOptions.tokenTexts. */
+  readonly stop?: readonly string[];
+  /** End tokens do not end the completion: it has maxTokens tokens. */
+  readonly ignoreEnd?: boolean;
+}
+
+/** The bytes that each token stands for: those of token i are `bytes[ends[i - 1]]` to before `bytes[ends[i]]`. */
+export interface TokenTexts {
+  readonly bytes: Uint8Array;
+  /** [vocabulary] */
+  readonly ends: Int32Array;
+}
+
+export interface SampleOptions {
+  readonly signal?: AbortSignal;
+  /** Called with the tokens so far, at least once a second. */
+  readonly onProgress?: (tokens: number) => void;
+  /** Called with a sample's next tokens, as they come. */
+  readonly onTokens?: (id: string, tokens: readonly number[]) => void;
+  readonly tokenTexts?: TokenTexts;
 }
 
 export interface Sample {
   readonly id: string;
   /** Completion tokens, the end token included when it was drawn. */
   readonly tokens: readonly number[];
-  /** Log-probability of each completion token under the sampling distribution (temperature 1, grammar applied). */
+  /** Log-probability of each completion token under the policy: temperature 1, grammar applied, nothing truncated. */
   readonly logProbs: readonly number[];
-  readonly finish: 'end' | 'length';
+  /** `end`: an end token; `stop`: a stop string, of which the last token may hold more; `length`: maxTokens. */
+  readonly finish: 'end' | 'stop' | 'length';
+  /** The stop string that was met. */
+  readonly stop?: string;
 }
 
 /** One row for the learner: loss is on the completion's tokens. */
@@ -77,6 +145,8 @@ export interface LearnRow {
   readonly completion: readonly number[];
   /** Behaviour log-probabilities; empty for likelihood rows. */
   readonly logProbs: readonly number[];
+  /** Which of the completion's tokens the loss is on; absent: all. */
+  readonly mask?: readonly boolean[];
   readonly advantage: number;
   readonly grammar?: string;
 }
@@ -104,6 +174,8 @@ export interface LearnConfig {
   readonly aggregation: 'token' | 'sequence';
   /** Order of rows in minibatches. */
   readonly shuffleSeed: number;
+  /** Keep the layers' inputs alone and compute the rest again for the gradients: less memory, more time. Absent: no. */
+  readonly recompute?: boolean;
 }
 
 /** A warm-up's configuration. */
@@ -144,11 +216,11 @@ export interface PolicyEngine {
   readonly backend: BackendInfo;
   /** Fresh weights from a seed, saved as version 0 without any training. */
   initialise(spec: ModelSpec, seed: number, folder: string): Promise<CheckpointRef>;
-  /** Samples in request order. `onProgress(tokensSoFar)` is called at least once a second. */
+  /** Samples in request order. */
   sample(
     checkpoint: CheckpointRef,
     requests: readonly SampleRequest[],
-    options?: { readonly signal?: AbortSignal; readonly onProgress?: (tokens: number) => void },
+    options?: SampleOptions,
   ): Promise<readonly Sample[]>;
   /**
    * One pass over `rows`: loads the parent (weights and optimiser), steps, saves the child into `folder`. `reference` is

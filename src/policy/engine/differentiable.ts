@@ -12,10 +12,14 @@ interface Recorded {
   readonly back: (gradient: Tensor) => readonly (readonly [Tensor, Tensor])[];
 }
 
+/** Of a spec that states none. */
 export const NORM_EPSILON = 1e-6;
 
-/** Up to here a product with one-hot rows sums faster than the segment kernel, which has one thread a segment. */
-const ONE_HOT_ROWS = 512;
+/**
+ * Vocabularies up to which one-hot rows are used: a product with them sums faster than the segment kernel, which has one
+ * thread a segment. Beyond, rows as long as the vocabulary are dear: tokens are gathered.
+ */
+export const ONE_HOT_ROWS = 512;
 
 export class Tape {
   readonly #o: Operations;
@@ -48,21 +52,12 @@ export class Tape {
     ]);
   }
 
-  /** a [..., n, k], b [..., k, m] -> [..., n, m] */
-  batchMatMul(a: Tensor, b: Tensor): Tensor {
+  /** x [n, m] + bias [m] */
+  addBias(x: Tensor, bias: Tensor): Tensor {
     const o = this.#o;
-    return this.#record(o.batchMatMul(a, b), (g) => [
-      [a, o.batchMatMul(g, b, false, true)],
-      [b, o.batchMatMul(a, g, true, false)],
-    ]);
-  }
-
-  /** a [..., n, k], b [..., m, k] -> [..., n, m] */
-  batchMatMulTransposed(a: Tensor, b: Tensor): Tensor {
-    const o = this.#o;
-    return this.#record(o.batchMatMul(a, b, false, true), (g) => [
-      [a, o.batchMatMul(g, b)],
-      [b, o.batchMatMul(g, a, true, false)],
+    return this.#record(o.addBias(x, bias), (g) => [
+      [x, g],
+      [bias, o.biasGradient(g)],
     ]);
   }
 
@@ -74,21 +69,57 @@ export class Tape {
     ]);
   }
 
-  /** softmax(x * scale + mask) over the last axis; `mask` broadcasts and takes no gradient. */
-  maskedSoftmax(x: Tensor, scale: number, mask: Tensor): Tensor {
+  /**
+   * softmax(query key^T / sqrt(w) + mask) value, heads side by side.
+   *
+   * The row sums that the softmax's gradient needs are those of dO * O, w columns wide rather than m (Dao et al. 2022,
+   * arXiv 2205.14135, appendix B.2); the scale is on the queries, which are narrower than the scores.
+   * @param query [b, h, g, n, w]: g query heads meet each key head
+   * @param key [b, h, m, w]
+   * @param value [b, h, m, w]
+   * @param mask broadcasts over [b, h, g, n, m]; takes no gradient
+   * @param sizes h, g, n and w
+   * @returns as query
+   */
+  attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor,
+    sizes: { readonly h: number; readonly g: number; readonly n: Tensor; readonly w: number },
+  ): Tensor {
     const o = this.#o;
-    const factor = o.graph.scalar(scale);
-    const p = o.softmax(o.add(o.mul(x, factor), mask));
-    return this.#record(p, (g) => {
-      const gp = o.mul(g, p);
-      return [[x, o.mul(o.sub(gp, o.mul(p, o.sum(gp, [-1], true))), factor)]];
+    const { h, g, n, w } = sizes;
+    const m = o.size(key, 2);
+    // The queries of a group are rows of one product: no key is repeated.
+    const rows = g === 1 ? n : o.mul(o.graph.int(g), n);
+    const together = (x: Tensor, last: Tensor | number): Tensor => o.reshape(x, [-1, h, rows, last]);
+    const apart = (x: Tensor, last: Tensor | number): Tensor => o.reshape(x, [-1, h, g, n, last]);
+    const factor = o.graph.scalar(1 / Math.sqrt(w));
+    const q = together(o.mul(query, factor), w);
+    const p = together(o.softmax(o.add(apart(o.batchMatMul(q, key, false, true), m), mask)), m);
+    const out = o.batchMatMul(p, value);
+    const output = apart(out, w);
+    this.#recorded.push({
+      output,
+      back: (gradient) => {
+        const dOut = together(gradient, w);
+        const dP = o.batchMatMul(dOut, value, false, true);
+        const dS = o.mul(p, o.sub(dP, o.sum(o.mul(dOut, out), [-1], true)));
+        return [
+          [query, o.mul(apart(o.batchMatMul(dS, key), w), factor)],
+          [key, o.batchMatMul(dS, q, true, false)],
+          [value, o.batchMatMul(p, dOut, true, false)],
+        ];
+      },
     });
+    return output;
   }
 
   /** x [n, d] / rms(x) * weight [d] */
-  rmsNorm(x: Tensor, weight: Tensor): Tensor {
+  rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
     const o = this.#o;
-    const r = o.rsqrt(o.add(o.mean(o.square(x), [-1], true), o.graph.scalar(NORM_EPSILON)));
+    const r = o.rsqrt(o.add(o.mean(o.square(x), [-1], true), o.graph.scalar(epsilon)));
     const unit = o.mul(x, r);
     return this.#record(o.mul(unit, weight), (g) => {
       const gw = o.mul(g, weight);
@@ -100,13 +131,16 @@ export class Tape {
     });
   }
 
-  /** Rotary positions: x * cos + rotated(x) * sin, where rotated is a signed permutation within each head. */
-  rotate(x: Tensor, rotation: Rotation): Tensor {
+  /**
+   * Rotary positions: x * cos + rotated(x) * sin, where rotated is a signed permutation within each head.
+   * @param shape of x.
+   */
+  rotate(x: Tensor, rotation: Rotation, shape: Shape): Tensor {
     const o = this.#o;
     const turn = (t: Tensor, transposed: boolean): Tensor =>
       o.reshape(
         o.matMul(o.reshape(t, [-1, rotation.headWidth]), rotation.permutation, false, transposed),
-        rotation.shape,
+        shape,
       );
     const y = o.add(o.mul(x, rotation.cos), o.mul(turn(x, false), rotation.sin));
     return this.#record(y, (g) => [[x, o.add(o.mul(g, rotation.cos), turn(o.mul(g, rotation.sin), true))]]);
@@ -137,8 +171,8 @@ export class Tape {
     return this.#record(this.#o.transpose(x, permutation), (g) => [[x, this.#o.transpose(g, inverse)]]);
   }
 
-  /** x split into equal parts along `axis`. */
-  split(x: Tensor, axis: number, parts: number): Tensor[] {
+  /** x cut into parts of the given sizes along `axis`; each must take part in what is differentiated. */
+  split(x: Tensor, axis: number, parts: readonly number[]): Tensor[] {
     const o = this.#o;
     const outputs = o.split(x, axis, parts);
     const gradients: (Tensor | undefined)[] = outputs.map(() => undefined);
@@ -185,6 +219,22 @@ export class Tape {
     return this.#record(o.gather(x, indices), (g) => [[x, o.gather(o.concat([g, nothing], 0), inverse)]]);
   }
 
+  /**
+   * f(x), of which nothing but x is kept: what its gradient needs is computed again when the gradient comes by, and not
+   * earlier (activation recomputation; Chen et al. 2016, arXiv 1604.06174).
+   * @param parameters what else f differentiates.
+   */
+  recomputed(x: Tensor, parameters: readonly Tensor[], f: (tape: Tape, x: Tensor) => Tensor): Tensor {
+    const o = this.#o;
+    return this.#record(f(new Tape(o), x), (g) => {
+      const again = new Tape(o);
+      // Held back until the gradient is there; and no optimiser takes it for the first time's nodes.
+      const start = o.after(x, g);
+      const gradients = again.gradients(f(again, start), g, [start, ...parameters]);
+      return [x, ...parameters].map((input, i) => [input, gradients[i] as Tensor] as const);
+    });
+  }
+
   /** Gradients of `wrt`, given the gradient of one output. */
   gradients(output: Tensor, gradient: Tensor, wrt: readonly Tensor[]): Tensor[] {
     const pending = new Map<string, Tensor[]>([[output.name, [gradient]]]);
@@ -209,9 +259,7 @@ export interface Rotation {
   readonly headWidth: number;
   /** [headWidth, headWidth] */
   readonly permutation: Tensor;
-  /** Broadcasts over `shape`. */
+  /** Broadcast over what is rotated. */
   readonly cos: Tensor;
   readonly sin: Tensor;
-  /** Shape of what is rotated; one size may be -1. */
-  readonly shape: Shape;
 }

@@ -1,5 +1,5 @@
 /** The grammar's automaton over given tokens: states before each of them, and what is wrong with rows that do not fit. */
-import type { LearnRow, ModelSpec } from '../port.js';
+import type { GrammarTable, LearnRow, ModelSpec } from '../port.js';
 
 /** The grammar's state before each completion token. @throws RangeError for a token that the grammar does not allow. */
 export function grammarStates(
@@ -40,19 +40,14 @@ export function startState(spec: ModelSpec, name: string | undefined, id: string
 
 /** `masked` is added to logits, `next` follows; both [states + 1, vocabulary], the last row being the free state. */
 export function grammarTables(
-  spec: ModelSpec,
+  { states: free, vocabulary, allowed, next: table }: GrammarTable,
   masked: number,
 ): { bias: Float32Array; next: Int32Array; states: number } {
-  const free = freeState(spec);
-  const { vocabulary } = spec;
   const bias = new Float32Array((free + 1) * vocabulary);
   const next = new Int32Array((free + 1) * vocabulary).fill(free);
-  if (spec.grammar !== undefined) {
-    const { allowed, next: table } = spec.grammar;
-    for (let i = 0; i < free * vocabulary; i++) {
-      bias[i] = allowed[i] === 1 ? 0 : masked;
-      next[i] = Math.max(0, table[i] ?? 0);
-    }
+  for (let i = 0; i < free * vocabulary; i++) {
+    bias[i] = allowed[i] === 1 ? 0 : masked;
+    next[i] = Math.max(0, table[i] ?? 0);
   }
   return { bias, next, states: free + 1 };
 }

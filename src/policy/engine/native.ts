@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import type { BackendInfo } from '../port.js';
+import { sizeOf } from '../shape.js';
 import { DTYPE, type DType, type Graph, type Tensor } from './graph.js';
 
 interface TensorMetadata {
@@ -68,7 +69,7 @@ export class Native {
   }
 
   create(data: Float32Array | Int32Array, shape: readonly number[]): NativeTensor {
-    const size = shape.reduce((product, n) => product * n, 1);
+    const size = sizeOf(shape);
     if (size !== data.length)
       throw new RangeError(`data has ${data.length} values; shape [${shape.join(', ')}] needs ${size}`);
     const dtype = data instanceof Float32Array ? DTYPE.float : DTYPE.int;

@@ -29,17 +29,26 @@ export class Operations {
   sub = (a: Tensor, b: Tensor): Tensor => this.#binary('Sub', a, b);
   mul = (a: Tensor, b: Tensor): Tensor => this.#binary('Mul', a, b);
   div = (a: Tensor, b: Tensor): Tensor => this.#binary('RealDiv', a, b);
+  floorDiv = (a: Tensor, b: Tensor): Tensor => this.#binary('FloorDiv', a, b);
   minimum = (a: Tensor, b: Tensor): Tensor => this.#binary('Minimum', a, b);
   maximum = (a: Tensor, b: Tensor): Tensor => this.#binary('Maximum', a, b);
   exp = (x: Tensor): Tensor => this.#unary('Exp', x);
   square = (x: Tensor): Tensor => this.#unary('Square', x);
   sqrt = (x: Tensor): Tensor => this.#unary('Sqrt', x);
   rsqrt = (x: Tensor): Tensor => this.#unary('Rsqrt', x);
+  cos = (x: Tensor): Tensor => this.#unary('Cos', x);
+  sin = (x: Tensor): Tensor => this.#unary('Sin', x);
   sigmoid = (x: Tensor): Tensor => this.#unary('Sigmoid', x);
   softmax = (x: Tensor): Tensor => this.#unary('Softmax', x);
   logSoftmax = (x: Tensor): Tensor => this.#unary('LogSoftmax', x);
   l2Loss = (x: Tensor): Tensor => this.#unary('L2Loss', x);
   identity = (x: Tensor): Tensor => this.#unary('Identity', x);
+  /** x, not before `dependency` is there. */
+  after(x: Tensor, dependency: Tensor): Tensor {
+    const [output] = this.graph.op('Identity', [x], numeric(x), [x.dtype], [dependency]);
+    return output as Tensor;
+  }
+
   greater = (a: Tensor, b: Tensor): Tensor => this.#compare('Greater', a, b);
   less = (a: Tensor, b: Tensor): Tensor => this.#compare('Less', a, b);
   equal = (a: Tensor, b: Tensor): Tensor => this.#compare('Equal', a, b);
@@ -131,6 +140,11 @@ export class Operations {
     );
   }
 
+  /** a [n], b [n] -> [n, 2] */
+  pairs(a: Tensor, b: Tensor): Tensor {
+    return this.graph.op1('Pack', [a, b], { ...numeric(a), N: { int: 2 }, axis: { int: 1 } }, a.dtype);
+  }
+
   gatherNd(table: Tensor, indices: Tensor): Tensor {
     return this.graph.op1(
       'GatherNd',
@@ -150,13 +164,18 @@ export class Operations {
     );
   }
 
-  split(x: Tensor, axis: number, parts: number): Tensor[] {
-    return this.graph.op(
-      'Split',
-      [this.graph.int(axis), x],
-      { ...numeric(x), num_split: { int: parts } },
-      Array.from({ length: parts }, () => x.dtype),
-    );
+  /** Parts of the given sizes along `axis`. */
+  split(x: Tensor, axis: number, parts: readonly number[]): Tensor[] {
+    const outputs = parts.map(() => x.dtype);
+    const count = { ...numeric(x), num_split: { int: parts.length } };
+    return parts.every((size) => size === parts[0])
+      ? this.graph.op('Split', [this.graph.int(axis), x], count, outputs)
+      : this.graph.op(
+          'SplitV',
+          [x, this.graph.ints(parts), this.graph.int(axis)],
+          { ...count, Tlen: { type: 'int' } },
+          outputs,
+        );
   }
 
   concat(tensors: readonly Tensor[], axis: number): Tensor {
@@ -191,6 +210,55 @@ export class Operations {
     return this.graph.op1('Slice', [x, at, sizes], { ...numeric(x), Index: { type: 'int' } }, x.dtype);
   }
 
+  /** x [n, m] + bias [m] */
+  addBias(x: Tensor, bias: Tensor): Tensor {
+    return this.graph.op1('BiasAdd', [x, bias], numeric(x), x.dtype);
+  }
+
+  /** Sums over rows: [n, m] -> [m] */
+  biasGradient(g: Tensor): Tensor {
+    return this.graph.op1('BiasAddGrad', [g], numeric(g), g.dtype);
+  }
+
+  /**
+   * logits [n, v], targets [n] int -> -log softmax(logits)[target], [n], and its gradient with respect to the logits,
+   * softmax - onehot, [n, v].
+   */
+  sparseCrossEntropy(logits: Tensor, targets: Tensor): [Tensor, Tensor] {
+    return this.graph.op(
+      'SparseSoftmaxCrossEntropyWithLogits',
+      [logits, targets],
+      { ...numeric(logits), Tlabels: { type: 'int' } },
+      [logits.dtype, logits.dtype],
+    ) as [Tensor, Tensor];
+  }
+
+  /** sorted [n, v], values [n, m] -> how many entries of each row are at most the value: [n, m] int */
+  upperBound(sorted: Tensor, values: Tensor): Tensor {
+    return this.graph.op1(
+      'UpperBound',
+      [sorted, values],
+      { ...numeric(sorted), out_type: { type: 'int' } },
+      'int',
+    );
+  }
+
+  /** The `count` largest entries of each row, largest first. */
+  largest(x: Tensor, count: number): Tensor {
+    const [values] = this.graph.op(
+      'TopKV2',
+      [x, this.graph.int(count)],
+      { ...numeric(x), Tk: { type: 'int' }, index_type: { type: 'int' }, sorted: { bool: true } },
+      [x.dtype, 'int'],
+    );
+    return values as Tensor;
+  }
+
+  /** x with rows replaced, in place: what is fed is changed too, and no other use of x may come later. */
+  updateRows(x: Tensor, rows: Tensor, values: Tensor): Tensor {
+    return this.graph.op1('InplaceUpdate', [x, rows, values], numeric(x), x.dtype);
+  }
+
   #reduce(op: string, x: Tensor, axes: readonly number[], keepDims: boolean): Tensor {
     const attributes = op === 'All' ? {} : numeric(x);
     return this.graph.op1(
@@ -205,6 +273,8 @@ export class Operations {
     this.#reduce('Sum', x, axes, keepDims);
   mean = (x: Tensor, axes: readonly number[], keepDims = false): Tensor =>
     this.#reduce('Mean', x, axes, keepDims);
+  min = (x: Tensor, axes: readonly number[], keepDims = false): Tensor =>
+    this.#reduce('Min', x, axes, keepDims);
   all = (x: Tensor, axes: readonly number[]): Tensor => this.#reduce('All', x, axes, false);
 
   argMax(x: Tensor, axis: number): Tensor {

@@ -4,10 +4,12 @@
  */
 import type { ModelSpec } from '../port.js';
 import { Tape } from './differentiable.js';
+import { grammarGraph } from './grammar-graph.js';
 import { Graph, type Tensor } from './graph.js';
-import { maskedLogits, type MicrobatchTensors } from './learner-graph.js';
+import type { MicrobatchTensors } from './learner-graph.js';
 import type { Native, NativeTensor, Program } from './native.js';
 import { Operations } from './operations.js';
+import { targetTerms } from './target-terms.js';
 import { logitsOf, parameterPlaceholders, sequenceForward } from './transformer.js';
 
 export class ScoreProgram {
@@ -22,9 +24,8 @@ export class ScoreProgram {
       graph.placeholder('int'),
     ) as [Tensor, Tensor, Tensor, Tensor];
     const { hidden } = sequenceForward(o, tape, spec, parameters, tokens);
-    const logits = logitsOf(tape, parameters, o.gather(hidden, positions));
-    const logP = o.logSoftmax(maskedLogits(o, spec, logits, states));
-    const chosen = o.sum(o.mul(o.oneHot(targets, spec.vocabulary), logP), [1]);
+    const logits = logitsOf(tape, spec, parameters, o.gather(hidden, positions));
+    const { chosen } = targetTerms(o, spec, grammarGraph(o, spec).mask(logits, states), targets);
     this.#program = native.compile(
       graph,
       [...parameters.values(), tokens, positions, targets, states],

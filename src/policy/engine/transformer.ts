@@ -1,10 +1,14 @@
-/** The transformer over whole sequences: training, and the prompt part of sampling. Written once, differentiable. */
+/**
+ * The transformer: its layer's parts, written once and differentiable, and the forward pass over whole sequences
+ * (training, and the prompt part of sampling). One position against a cache: decode.ts.
+ */
 import type { ModelSpec } from '../port.js';
-import type { Tape } from './differentiable.js';
-import { type Rotation } from './differentiable.js';
+import { NORM_EPSILON, type Rotation, type Tape } from './differentiable.js';
 import type { Graph, Tensor } from './graph.js';
-import type { Operations } from './operations.js';
-import { parameterShapes } from './parameters.js';
+import type { Operations, Shape } from './operations.js';
+import { attentionShape, parameterShapes } from './parameters.js';
+import { projection, project, type Projection } from './projection.js';
+import { rotationOf } from './rotary.js';
 
 /** What stands for minus infinity in a mask: far below any logit, and no NaN when a row is masked whole. */
 export const MASKED = -1e9;
@@ -21,39 +25,102 @@ export function parameter(parameters: Parameters, name: string): Tensor {
   return tensor;
 }
 
-/** cos and sin of position * rotaryBase^(-2i/headWidth), each pair's angle twice: [positions, headWidth]. */
-export function rotaryTables(spec: ModelSpec, positions: number): { cos: Float32Array; sin: Float32Array } {
-  const w = spec.width / spec.heads;
-  const base = spec.rotaryBase ?? 10_000;
-  const cos = new Float32Array(positions * w);
-  const sin = new Float32Array(positions * w);
-  for (let p = 0; p < positions; p++)
-    for (let i = 0; i < w; i++) {
-      const angle = p * base ** ((-2 * (i % (w / 2))) / w);
-      cos[p * w + i] = Math.cos(angle);
-      sin[p * w + i] = Math.sin(angle);
-    }
-  return { cos, sin };
+/** A layer's parameters, ready for use. */
+export interface Layer {
+  readonly norm1: Tensor;
+  readonly qkv: Projection;
+  readonly queryNorm: Tensor | undefined;
+  readonly keyNorm: Tensor | undefined;
+  readonly out: Tensor;
+  readonly norm2: Tensor;
+  readonly gateUp: Projection;
+  readonly down: Tensor;
 }
 
-/** x @ permutation = (-x2, x1) for x = (x1, x2): [headWidth, headWidth] */
-export function rotaryPermutation(graph: Graph, spec: ModelSpec): Tensor {
-  const w = spec.width / spec.heads;
-  const half = w / 2;
-  const values = new Float32Array(w * w);
-  for (let i = 0; i < half; i++) {
-    values[(i + half) * w + i] = -1;
-    values[i * w + i + half] = 1;
-  }
-  return graph.constant(values, [w, w]);
+export function layerOf(tape: Tape, spec: ModelSpec, parameters: Parameters, layer: number): Layer {
+  const name = (part: string): string => `layer${layer}.${part}`;
+  const p = (part: string): Tensor => parameter(parameters, name(part));
+  const maybe = (part: string): Tensor | undefined => parameters.get(name(part));
+  const { parts } = attentionShape(spec);
+  return {
+    norm1: p('norm1'),
+    qkv: projection(tape, spec, p('qkv'), parts, maybe('qkvBias')),
+    queryNorm: maybe('queryNorm'),
+    keyNorm: maybe('keyNorm'),
+    out: p('out'),
+    norm2: p('norm2'),
+    gateUp: projection(tape, spec, p('gateUp'), [spec.hidden, spec.hidden]),
+    down: p('down'),
+  };
 }
 
-export interface SequenceForward {
-  /** After the last layer, before the final norm: [b * s, d] */
-  readonly hidden: Tensor;
-  /** Rotated keys and values by layer: [b, heads, s, headWidth] */
+/** Every parameter of a layer, as it stands. */
+function layerParameters(parameters: Parameters, layer: number): Tensor[] {
+  return [...parameters].flatMap(([name, tensor]) => (name.startsWith(`layer${layer}.`) ? [tensor] : []));
+}
+
+/** x [n, d] / rms(x) * weight [d] */
+export function norm(tape: Tape, spec: ModelSpec, x: Tensor, weight: Tensor): Tensor {
+  return tape.rmsNorm(x, weight, spec.normEpsilon ?? NORM_EPSILON);
+}
+
+/**
+ * Queries and keys, rotated, and values of x [n, d].
+ * @param lead the axes that n stands for; at most one is -1.
+ * @returns [...lead, heads, headWidth], and [...lead, keyValueHeads, headWidth] twice.
+ */
+export function queryKeyValue(
+  tape: Tape,
+  spec: ModelSpec,
+  layer: Layer,
+  x: Tensor,
+  rotation: Rotation,
+  lead: Shape,
+): [Tensor, Tensor, Tensor] {
+  const { headWidth: w, keyValueHeads } = attentionShape(spec);
+  const [q, k, v] = project(tape, norm(tape, spec, x, layer.norm1), layer.qkv) as [Tensor, Tensor, Tensor];
+  const byHead = (y: Tensor, heads: number, weight?: Tensor): Tensor => {
+    const [flat, shape] = [
+      [-1, heads * w],
+      [...lead, heads, w],
+    ] as const;
+    if (weight === undefined) return tape.reshape(y, shape, flat);
+    const rows = tape.reshape(y, [-1, w], flat);
+    return tape.reshape(norm(tape, spec, rows, weight), shape, [-1, w]);
+  };
+  const turned = (y: Tensor, heads: number, weight?: Tensor): Tensor =>
+    tape.rotate(byHead(y, heads, weight), rotation, [...lead, heads, w]);
+  return [
+    turned(q, spec.heads, layer.queryNorm),
+    turned(k, keyValueHeads, layer.keyNorm),
+    byHead(v, keyValueHeads),
+  ];
+}
+
+/** x [n, d] + down(silu(gate) * up) */
+export function feedForward(tape: Tape, spec: ModelSpec, layer: Layer, x: Tensor): Tensor {
+  const [gate, up] = project(tape, norm(tape, spec, x, layer.norm2), layer.gateUp) as [Tensor, Tensor];
+  return tape.add(x, tape.matMul(tape.gatedUnit(gate, up), layer.down));
+}
+
+/** Rotated keys and values by layer: [b, keyValueHeads, s, headWidth] each. */
+export interface KeysAndValues {
   readonly keys: readonly Tensor[];
   readonly values: readonly Tensor[];
+}
+
+export interface SequenceForward extends KeysAndValues {
+  /** After the last layer, before the final norm: [b * s, d] */
+  readonly hidden: Tensor;
+}
+
+export interface SequenceOptions {
+  /**
+   * Of the same rows' first tokens, where `tokens` go on from them; what comes back has them too. Not differentiated.
+   */
+  readonly past?: KeysAndValues | undefined;
+  /** Gradients compute each layer again from its input, instead of keeping what is inside it; no keys come back. */
+  readonly recompute?: boolean;
 }
 
 /**
@@ -66,62 +133,89 @@ export function sequenceForward(
   spec: ModelSpec,
   parameters: Parameters,
   tokens: Tensor,
+  { past, recompute = false }: SequenceOptions = {},
 ): SequenceForward {
-  const { width: d, heads, layers, context } = spec;
-  const w = d / heads;
   const s = o.size(tokens, 1);
-  const places = o.range(s);
-  const tables = rotaryTables(spec, context);
-  const table = (values: Float32Array): Tensor =>
-    o.reshape(o.gather(o.graph.constant(values, [context, w]), places), [-1, 1, w]);
-  const rotation: Rotation = {
-    headWidth: w,
-    permutation: rotaryPermutation(o.graph, spec),
-    cos: table(tables.cos),
-    sin: table(tables.sin),
-    shape: [-1, s, heads, w],
-  };
-  // [s, s]: nobody sees what comes later.
+  const before = past === undefined ? undefined : o.size(past.keys[0] as Tensor, 2);
+  const places = before === undefined ? o.range(s) : o.add(o.range(s), before);
+  const seenPlaces = before === undefined ? places : o.range(o.add(before, s));
+  const rotation = rotationOf(o, spec)(places);
+  // [s, seen]: nobody sees what comes later.
   const mask = o.select(
-    o.greater(o.reshape(places, [1, -1]), o.reshape(places, [-1, 1])),
+    o.greater(o.reshape(seenPlaces, [1, -1]), o.reshape(places, [-1, 1])),
     o.graph.scalar(MASKED),
     o.graph.scalar(0),
   );
-
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
-  const heads4 = (x: Tensor): Tensor => tape.reshape(x, [-1, s, heads, w], [-1, d]);
-  const byHead = (x: Tensor): Tensor => tape.transpose(x, [0, 2, 1, 3]);
   // [b * s, d]
   let x = tape.embedding(parameter(parameters, 'embedding'), o.reshape(tokens, [-1]), spec.vocabulary);
-  for (let layer = 0; layer < layers; layer++) {
-    const p = (name: string): Tensor => parameter(parameters, `layer${layer}.${name}`);
-    // Splitting the weights is cheaper than splitting what comes out: columns of activations are strided copies.
-    const [wq, wk, wv] = tape.split(p('qkv'), 1, 3) as [Tensor, Tensor, Tensor];
-    const unit1 = tape.rmsNorm(x, p('norm1'));
-    const query = byHead(tape.rotate(heads4(tape.matMul(unit1, wq)), rotation));
-    const key = byHead(tape.rotate(heads4(tape.matMul(unit1, wk)), rotation));
-    const value = byHead(heads4(tape.matMul(unit1, wv)));
-    keys.push(key);
-    values.push(value);
-    // [b, heads, s, s]
-    const attention = tape.maskedSoftmax(tape.batchMatMulTransposed(query, key), 1 / Math.sqrt(w), mask);
-    const mixed = tape.transpose(tape.batchMatMul(attention, value), [0, 2, 1, 3]);
-    x = tape.add(x, tape.matMul(tape.reshape(mixed, [-1, d], [-1, s, heads, w]), p('out')));
-    const [wGate, wUp] = tape.split(p('gateUp'), 1, 2) as [Tensor, Tensor];
-    const unit2 = tape.rmsNorm(x, p('norm2'));
-    x = tape.add(
-      x,
-      tape.matMul(tape.gatedUnit(tape.matMul(unit2, wGate), tape.matMul(unit2, wUp)), p('down')),
-    );
+  for (let i = 0; i < spec.layers; i++) {
+    const key = past?.keys[i];
+    const value = past?.values[i];
+    const run = (on: Tape, from: Tensor): LayerForward =>
+      layerForward(o, on, spec, layerOf(on, spec, parameters, i), from, { s, rotation, mask, key, value });
+    if (recompute) {
+      x = tape.recomputed(x, layerParameters(parameters, i), (on, from) => run(on, from).x);
+    } else {
+      const after = run(tape, x);
+      keys.push(after.key);
+      values.push(after.value);
+      x = after.x;
+    }
   }
   return { hidden: x, keys, values };
 }
 
+interface LayerForward {
+  readonly x: Tensor;
+  readonly key: Tensor;
+  readonly value: Tensor;
+}
+
+/** x [b * s, d] through one layer; `given.key` and `given.value` are those of the tokens before. */
+function layerForward(
+  o: Operations,
+  tape: Tape,
+  spec: ModelSpec,
+  layer: Layer,
+  x: Tensor,
+  given: {
+    readonly s: Tensor;
+    readonly rotation: Rotation;
+    readonly mask: Tensor;
+    readonly key: Tensor | undefined;
+    readonly value: Tensor | undefined;
+  },
+): LayerForward {
+  const { heads } = spec;
+  const { headWidth: w, keyValueHeads, groups, parts } = attentionShape(spec);
+  const { s, rotation, mask } = given;
+  const byHead = (y: Tensor): Tensor => tape.transpose(y, [0, 2, 1, 3]);
+  const [query, newKey, newValue] = queryKeyValue(tape, spec, layer, x, rotation, [-1, s]).map(byHead) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const key = given.key === undefined ? newKey : o.concat([given.key, newKey], 2);
+  const value = given.value === undefined ? newValue : o.concat([given.value, newValue], 2);
+  const seen = tape.attention(
+    tape.reshape(query, [-1, keyValueHeads, groups, s, w], [-1, heads, s, w]),
+    key,
+    value,
+    mask,
+    { h: keyValueHeads, g: groups, n: s, w },
+  );
+  const byToken = byHead(tape.reshape(seen, [-1, heads, s, w], [-1, keyValueHeads, groups, s, w]));
+  const mixed = tape.reshape(byToken, [-1, parts[0]], [-1, s, heads, w]);
+  const attended = tape.add(x, tape.matMul(mixed, layer.out));
+  return { x: feedForward(tape, spec, layer, attended), key, value };
+}
+
 /** hidden [n, d] -> logits [n, vocabulary] */
-export function logitsOf(tape: Tape, parameters: Parameters, hidden: Tensor): Tensor {
+export function logitsOf(tape: Tape, spec: ModelSpec, parameters: Parameters, hidden: Tensor): Tensor {
   return tape.matMulTransposed(
-    tape.rmsNorm(hidden, parameter(parameters, 'norm')),
-    parameter(parameters, 'embedding'),
+    norm(tape, spec, hidden, parameter(parameters, 'norm')),
+    parameter(parameters, spec.untied === true ? 'output' : 'embedding'),
   );
 }

@@ -5,11 +5,13 @@ program cannot reach an object that another program sees and change it, nor find
   - names: its own and a list of builtins; no dunder names but __name__; nothing that reads attributes by text
   - attributes: methods of builtin types and names that the program defines, never frame, code or dunder attributes;
     str.format only on a constant without field access (format fields read attributes)
-  - modules: a list of members of a list of modules; a module is only ever the left side of a dot
-  - attribute stores only where no mutable object of a shared module is imported; what stores attributes by itself
-    (dataclass, total_ordering, ...) only as a decorator, what makes classes from data only as a base
-  - no __eq__ or __hash__ of its own where a shared module is imported: modules keep caches (re, typing), whose keys would
-    compare by it in another program
+  - modules: a list of members of a list of modules; a module is only ever the left side of a dot; a module that is not
+    installed is as good, since its import raises
+  - attribute stores only where no mutable object of a shared module is imported; what stores attributes on its argument
+    (dataclass, total_ordering, abstractmethod) only as a decorator of the program's own
+  - no metaclass and no class made from data: with one, special methods get in that no name gives away, and then copy
+    stores attributes by text, and equality that lies plants entries in the caches of re, typing and abc
+What the text cannot show is watched while programs run (child.guard): enum classes made from data, memory held.
 `stateless` is weaker: no way is seen to carry anything from one call to the next through the interpreter, so that
 several inputs of this one program may share a child.
 Everything here may be wrong about what a program computes; it only decides who shares a process. The judgement of
@@ -18,16 +20,15 @@ results does not rest on it.
 import ast
 import binascii
 import builtins
-import importlib
-import importlib.machinery
+import importlib.util
 import json
 import marshal
 import re
-import sys
+import symtable
 
 SAFE_BUILTINS = frozenset("""
 abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate filter float
-frozenset hash hex int isinstance issubclass iter len list map max min next object oct ord pow print property range repr
+frozenset hasattr hash hex int isinstance issubclass iter len list map max min next object oct ord pow print property range repr
 reversed round set slice sorted staticmethod str sum super tuple type zip True False None NotImplemented Ellipsis
 ArithmeticError AssertionError AttributeError BaseException EOFError Exception FloatingPointError GeneratorExit
 ImportError IndentationError IndexError KeyError KeyboardInterrupt LookupError MemoryError NameError
@@ -37,11 +38,9 @@ UnicodeError UserWarning ValueError Warning ZeroDivisionError TimeoutError __nam
 """.split())
 # Names whose effects or values come from outside the program, or that hide what is done.
 DYNAMIC = frozenset("""
-eval exec compile open input getattr setattr delattr hasattr vars dir globals locals __import__ breakpoint help exit
+eval exec compile open input getattr setattr delattr vars dir globals locals __import__ breakpoint help exit
 quit memoryview id __builtins__ __loader__ __spec__
 """.split())
-# Of those that are not safe: what changes nothing and reaches nothing if a variable of that name is the builtin after all.
-HARMLESS_BUILTINS = frozenset("aiter anext compile copyright credits dir format hasattr id input license".split())
 REFUSED_NAMES = frozenset(["__import__", "open", "input", "breakpoint"])
 
 SAFE_MODULES = {
@@ -50,8 +49,6 @@ SAFE_MODULES = {
     "itertools": None,
     "heapq": "heapify heappop heappush heappushpop heapreplace merge nlargest nsmallest",
     "bisect": None,
-    "collections.abc": "Callable Collection Container Generator Hashable ItemsView Iterable Iterator KeysView Mapping "
-                       "MutableMapping MutableSequence MutableSet Reversible Sequence Set Sized ValuesView",
     "collections": "ChainMap Counter OrderedDict defaultdict deque namedtuple",
     "functools": "cache cmp_to_key lru_cache partial reduce total_ordering",
     "string": "ascii_letters ascii_lowercase ascii_uppercase digits hexdigits octdigits punctuation printable "
@@ -64,11 +61,14 @@ SAFE_MODULES = {
     "abc": "ABC abstractmethod",
     "dataclasses": "dataclass field",
     "enum": "Enum IntEnum auto",
-    "base64": "b16decode b16encode b32decode b32encode b64decode b64encode urlsafe_b64decode urlsafe_b64encode",
-    # Without getcontext and the like: the context is the one thing of the module that a program could leave changed.
-    "decimal": "Decimal ROUND_CEILING ROUND_DOWN ROUND_FLOOR ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_HALF_UP ROUND_UP",
     "fractions": "Fraction",
+    "decimal": "Decimal ROUND_CEILING ROUND_DOWN ROUND_FLOOR ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_HALF_UP ROUND_UP",
     "statistics": "mean median mode fmean",
+    "base64": "b16decode b16encode b32decode b32encode b64decode b64encode urlsafe_b64decode urlsafe_b64encode",
+    "json": "dumps loads",
+    "queue": "LifoQueue PriorityQueue Queue",
+    "collections.abc": "Callable Collection Container Generator Hashable ItemsView Iterable Iterator KeysView Mapping "
+                       "MutableMapping MutableSequence MutableSet Reversible Sequence Set Sized ValuesView",
     "typing": "Any Callable Collection Counter DefaultDict Deque Dict FrozenSet Generator Generic Hashable Iterable "
               "Iterator List Literal Mapping MutableMapping NamedTuple Optional Sequence Set Tuple Type TypeVar Union",
     "__future__": "annotations division print_function",
@@ -81,11 +81,18 @@ __pow__ __neg__ __pos__ __abs__ __and__ __or__ __xor__ __invert__ __lshift__ __r
 __delitem__ __contains__ __iter__ __next__ __call__ __int__ __float__ __index__ __enter__ __exit__ __reversed__
 __missing__
 """.split())
-# Members that store attributes on their argument, or make a class from data: only above a def or class, or as a base.
-MAKERS = frozenset("""
-dataclasses.dataclass functools.total_ordering abc.abstractmethod enum.Enum enum.IntEnum typing.NamedTuple
+# Methods that cannot make a key or a flag lie to a cache. Programs that import a module with caches keyed by what they
+# pass (CACHING) may define no others: `re` keeps patterns by text and flags, `typing` keeps aliases by arguments.
+QUIET_METHOD_DEFINITIONS = frozenset("""
+__init__ __post_init__ __str__ __repr__ __len__ __bool__ __getitem__ __setitem__ __delitem__ __contains__ __iter__
+__next__ __call__ __enter__ __exit__ __reversed__ __missing__ __lt__ __le__ __gt__ __ge__
 """.split())
-COMPARING = frozenset(["__eq__", "__ne__", "__hash__"])
+CACHING = frozenset(["re", "typing"])
+# Store attributes on their argument.
+STORING = frozenset(["dataclasses.dataclass", "functools.total_ordering", "abc.abstractmethod"])
+STORING_MODULES = frozenset(name.partition(".")[0] for name in STORING)
+# What is asked of an operand may hand it to a method of the program.
+COMPARING = frozenset("__eq__ __ne__ __lt__ __le__ __gt__ __ge__ __contains__".split())
 SAFE_DUNDER_READS = frozenset(["__init__", "__name__", "__doc__"])
 # Attributes of generators, coroutines, tracebacks, frames, code objects and functions.
 HIDDEN = re.compile(r"^(gi|cr|ag|tb|f|co|func|im)_|^__|^_?mro$|^(format|format_map|with_traceback|register)$")
@@ -98,7 +105,8 @@ _EXTRA_METHODS = """
 most_common elements subtract total appendleft popleft extendleft rotate maxlen move_to_end new_child parents maps
 group groups groupdict start end span pattern string lastindex lastgroup findall finditer fullmatch match search split
 sub subn cache_info cache_clear cache_parameters value args name code default_factory setter getter deleter
-numerator denominator limit_denominator quantize func keywords _replace _asdict _fields
+numerator denominator limit_denominator func keywords _replace _asdict _fields
+put get put_nowait get_nowait qsize empty full quantize sqrt normalize to_integral_value as_tuple
 """.split()
 
 
@@ -109,12 +117,16 @@ def _methods():
     return frozenset(n for n in names if not HIDDEN.match(n))
 
 
+# Imported by programs that ask.
+LATE = frozenset(["fractions", "decimal", "statistics", "base64", "json", "queue"])
+
+
 def _members():
     """Names by module, and which of them are objects that take attributes (found by trying)."""
     members, mutable = {}, {}
     for module, names in SAFE_MODULES.items():
-        if module in ("base64", "collections.abc", "decimal", "fractions", "statistics", "typing"):
-            # Taken to hold objects that take attributes; most are imported only by programs that ask.
+        if module in LATE or module in ("typing", "collections.abc"):
+            # Written in Python, so their objects take attributes.
             members[module] = frozenset(names.split())
             mutable[module] = members[module]
             continue
@@ -140,6 +152,20 @@ BUILTIN_NAMES = frozenset(dir(builtins))
 FIELD_ACCESS = re.compile(r"\{[^{}]*[.\[]|\{[^{}]*\{")
 
 
+def is_absent(module, local):
+    """
+    True where the import of a module must raise, since there is none, and leaves the name without any value: programs
+    know themselves as `program`, and builtins shine through.
+    """
+    top = module.partition(".")[0]
+    if top in ("program", "") or local in BUILTIN_NAMES or local.startswith("__"):
+        return False
+    try:
+        return importlib.util.find_spec(top) is None
+    except (ImportError, ValueError, AttributeError):
+        return False
+
+
 def nodes_of(tree):
     """All nodes but the contexts (Load, Store, Del); ast.walk takes three times as long."""
     nodes = [tree]
@@ -156,27 +182,18 @@ def nodes_of(tree):
     return nodes
 
 
-def is_missing(module):
-    """No such module is here: importing it raises and changes nothing. Nothing is imported to find out."""
-    top = module.split(".")[0]
-    if top in RESERVED or top in sys.stdlib_module_names or top in sys.modules:
-        return False
-    return importlib.machinery.PathFinder.find_spec(top) is None
-
-
-# The name under which a program's own module stands while it runs.
-RESERVED = frozenset(["program"])
-
-
 class Analysis:
-    def __init__(self, tree):
+    def __init__(self, tree, code):
+        self.code = code
         self.nodes = nodes_of(tree)
         self.imports = []
         self.names = set()
         self.bound = set()
         self.own_attributes = set()
         self.modules = {}
-        self.makers = set()
+        self.absent = set()
+        self.storing = set()
+        self.caching = False
         self.reasons = []
         self.stateful = []
         self.stores = False
@@ -185,11 +202,6 @@ class Analysis:
 
     def impure(self, why):
         self.reasons.append(why)
-
-    def unsafe(self, why):
-        """Impure, and of consequence for the program's own next input too."""
-        self.reasons.append(why)
-        self.stateful.append(why)
 
     def collect(self):
         """First pass: what the program defines."""
@@ -227,12 +239,14 @@ class Analysis:
 
     def import_module(self, alias):
         local = alias.asname or alias.name.split(".")[0]
-        if local.startswith("__"):
-            self.unsafe("name " + local)
+        if alias.name in CACHING:
+            self.caching = True
         if alias.name not in MEMBERS or ("." in alias.name):
+            if is_absent(alias.name, local):
+                self.absent.add(local)
+                return
             self.impure("import " + alias.name)
-            if not is_missing(alias.name):
-                self.stateful.append("import")
+            self.stateful.append("import")
             self.bound.add(local)
             return
         if self.modules.get(local, alias.name) != alias.name:
@@ -242,21 +256,34 @@ class Analysis:
     def import_members(self, node):
         module = node.module or ""
         allowed = MEMBERS.get(module) if node.level == 0 else None
+        if module in CACHING:
+            self.caching = True
         for alias in node.names:
+            local = alias.asname or alias.name
             self.imports.append(module + "." + alias.name)
-            self.bound.add(alias.asname or alias.name)
+            if allowed is None and node.level == 0 and is_absent(module, local):
+                self.absent.add(local)
+                continue
+            self.bound.add(local)
             if allowed is None or alias.name not in allowed:
                 self.impure("from " + module + " import " + alias.name)
-                if allowed is None and not (node.level == 0 and is_missing(module)):
+                if allowed is None:
                     self.stateful.append("import")
-            elif alias.name in MUTABLE_MEMBERS[module]:
-                self.shared = True
-            if module + "." + alias.name in MAKERS:
-                self.makers.add(alias.asname or alias.name)
+            else:
+                if alias.name in MUTABLE_MEMBERS[module]:
+                    self.shared = True
+                if module + "." + alias.name in STORING:
+                    self.storing.add(local)
 
     def judge(self):
         """Second pass: what the program touches."""
         module_bases = set()
+        # A name that is bound otherwise too is no longer surely without a value.
+        self.absent -= self.bound | self.modules.keys()
+        self.bound |= self.absent
+        decorating = None
+        if self.storing or not STORING_MODULES.isdisjoint(self.modules.values()):
+            decorating = self.decorators()
         for node in self.nodes:
             kind = type(node)
             if kind is ast.Attribute:
@@ -268,26 +295,74 @@ class Analysis:
                     self.attribute_name(name)
             elif kind is ast.FunctionDef or kind is ast.ClassDef or kind is ast.AsyncFunctionDef:
                 self.definition(node.name)
-        self.check_makers()
+                if kind is ast.ClassDef and any(k.arg is None or k.arg == "metaclass" for k in node.keywords):
+                    self.impure("metaclass")
+                    self.stateful.append("metaclass")
+        if decorating is not None and any(
+                self.stores_attributes(node) and id(node) not in decorating for node in self.nodes):
+            self.impure("what stores attributes is no decorator")
+            self.stateful.append("store")
         for node in self.nodes:
             if type(node) is ast.Name:
                 self.name(node, module_bases)
-        if self.shared and COMPARING & self.own_attributes:
-            self.unsafe("comparison of its own beside shared objects")
         for local in self.modules:
             if local in self.bound:
                 self.impure("module name bound again")
         for name in self.bound:
             if name.startswith("__") and name not in SAFE_METHOD_DEFINITIONS:
                 self.impure("name " + name)
+            elif self.caching and name.startswith("__") and name not in QUIET_METHOD_DEFINITIONS:
+                self.impure("definition of " + name + " beside a cache")
+                self.stateful.append("definition")
         if self.underscored and self.shared:
             self.impure("private attribute beside shared objects")
         if self.stores and self.shared:
             self.impure("attribute stores beside shared objects")
             self.stateful.append("store")
 
+    def stores_attributes(self, node):
+        """A reference to a member of STORING. (A local name of the same spelling is taken for it.)"""
+        if type(node) is ast.Name:
+            return node.id in self.storing
+        return (type(node) is ast.Attribute and type(node.value) is ast.Name
+                and self.modules.get(node.value.id, "") + "." + node.attr in STORING)
+
+    def decorators(self):
+        """Ids of references to STORING that decorate, where nothing below hands them another object than the program's."""
+        found = set()
+        for node in self.nodes:
+            if type(node) not in (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef):
+                continue
+            for decorator in reversed(node.decorator_list):
+                of = decorator.func if type(decorator) is ast.Call else decorator
+                if not self.stores_attributes(of):
+                    break
+                if type(decorator) is ast.Call and (decorator.args or any(k.arg is None for k in decorator.keywords)):
+                    break
+                found.add(id(of))
+        return found
+
+    def hides(self, name):
+        """
+        True where a name of a builtin always means something of the program: it is bound in every function that has it,
+        and neither the module nor a class body (where the builtin shines through again after `del`) has it.
+        """
+        tables = [symtable.symtable(self.code, "<program>", "exec")]
+        for table in tables:
+            tables.extend(table.get_children())
+            if name in table.get_identifiers():
+                if table.get_type() != "function" or table.lookup(name).is_global():
+                    return False
+        return True
+
     def attribute(self, node, module_bases):
         base = node.value
+        if self.absent:
+            root = base
+            while type(root) is ast.Attribute:
+                root = root.value
+            if type(root) is ast.Name and root.id in self.absent:
+                return
         if type(base) is ast.Name and base.id in self.modules:
             module = self.modules[base.id]
             module_bases.add(id(base))
@@ -319,27 +394,12 @@ class Analysis:
             # An attribute that nothing defines raises AttributeError or reaches what was not thought of.
             self.impure("attribute " + name)
 
-    def check_makers(self):
-        fine = set()
-        for node in self.nodes:
-            if type(node) in (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef):
-                fine.update(id(d.func if type(d) is ast.Call else d) for d in node.decorator_list)
-            if type(node) is ast.ClassDef:
-                fine.update(id(base) for base in node.bases)
-        for node in self.nodes:
-            if id(node) in fine:
-                continue
-            if type(node) is ast.Name and node.id in self.makers:
-                self.unsafe("maker as a value")
-            elif type(node) is ast.Attribute and type(node.value) is ast.Name and node.value.id in self.modules:
-                if self.modules[node.value.id] + "." + node.attr in MAKERS:
-                    self.unsafe("maker as a value")
-
     def call(self, node):
         callee = node.func
         if type(callee) is ast.Name and callee.id == "type":
             if len(node.args) != 1 or node.keywords or type(node.args[0]) is ast.Starred:
-                self.unsafe("type with a body")
+                self.impure("type with a body")
+                self.stateful.append("type")
 
     def definition(self, name):
         if name.startswith("__") and name not in SAFE_METHOD_DEFINITIONS:
@@ -353,15 +413,12 @@ class Analysis:
             if id(node) not in module_bases:
                 self.impure("module as a value")
                 self.stateful.append("module")
+        elif name in self.bound and (name in SAFE_BUILTINS or name not in BUILTIN_NAMES or self.hides(name)):
+            return
         elif name in BUILTIN_NAMES and name not in SAFE_BUILTINS:
-            # Bound somewhere is not bound here: another scope may still mean the builtin.
-            if name in self.bound and name in HARMLESS_BUILTINS:
-                return
             self.impure("name " + name)
             if name in DYNAMIC:
                 self.stateful.append("name")
-        elif name in self.bound:
-            return
         elif name == "type":
             return
         elif name.startswith("__") and name not in ("__name__", "__class__"):
@@ -371,26 +428,39 @@ class Analysis:
             self.impure("name __class__")
 
 
-def type_as_value(nodes):
-    """`type` and what type(x) gives (a class, `type` itself where x is one) could be called with a class body, so they
-    stand in comparisons only, or before .__name__."""
-    fine, callees = set(), set()
+def types_as_values(nodes, bound):
+    """
+    Uses of `type` by which a metaclass or a class made from data could come about: (any, any but as text). Comparing
+    types, their names and isinstance are fine, where these are what they seem; `type(x)` as a value may be `type` itself.
+    """
+    compares = COMPARING.isdisjoint(bound)
+    callees, fine, text = set(), set(), set()
     for node in nodes:
-        if type(node) is ast.Compare:
-            for side in [node.left, *node.comparators]:
-                fine.add(id(side))
-                if type(side) in (ast.Tuple, ast.List, ast.Set):
-                    fine.update(id(item) for item in side.elts)
-        elif type(node) is ast.Attribute and node.attr == "__name__":
+        kind = type(node)
+        if kind is ast.Compare:
+            if compares or all(type(operator) in (ast.Is, ast.IsNot) for operator in node.ops):
+                fine.update(id(x) for x in [node.left, *node.comparators])
+        elif kind is ast.Attribute and node.attr == "__name__":
             fine.add(id(node.value))
-        elif type(node) is ast.Call and type(node.func) is ast.Name and node.func.id == "type":
+        elif kind is ast.FormattedValue:
+            text.add(id(node.value))
+        elif kind is ast.Call:
             callees.add(id(node.func))
+            name = node.func.id if type(node.func) is ast.Name else ""
+            if name in bound:
+                continue
+            if name in ("isinstance", "issubclass"):
+                fine.update(id(x) for x in node.args[1:])
+            elif name in ("str", "print"):
+                text.update(id(x) for x in node.args)
+    loose = bare = False
     for node in nodes:
-        if type(node) is ast.Call and id(node.func) in callees and id(node) not in fine:
-            return True
-        if type(node) is ast.Name and node.id == "type" and id(node) not in fine and id(node) not in callees:
-            return True
-    return False
+        named = type(node) is ast.Name and node.id == "type" and id(node) not in callees
+        called = type(node) is ast.Call and type(node.func) is ast.Name and node.func.id == "type"
+        if (named or called) and id(node) not in fine:
+            loose = True
+            bare = bare or id(node) not in text
+    return loose, bare
 
 
 KEYWORDS = {
@@ -445,7 +515,8 @@ def analyse(code):
     """JSON of {parses, error, imports, uses, keywords, refused, definesF, pure, stateless, ordered, why, compiled}.
 
     `compiled` is the program's code object, marshalled, in base64, so that it is compiled once and not in every child;
-    empty where the compiler refuses the program, whose children then meet the same refusal, and where it is too large.
+    empty where the compiler refuses the program, whose children then meet the same refusal, where it is too large, and
+    where it holds a set.
     """
     try:
         tree = ast.parse(code)
@@ -454,13 +525,16 @@ def analyse(code):
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
         return json.dumps({"parses": False, "error": type(error).__name__ + ": " + str(error)[:200]})
     try:
-        a = Analysis(tree)
+        a = Analysis(tree, code)
         a.collect()
         a.judge()
     except RecursionError:
         return json.dumps({"parses": False, "error": "RecursionError: nesting too deep"})
-    if type_as_value(a.nodes):
-        a.unsafe("type as a value")
+    loose, bare = types_as_values(a.nodes, a.bound)
+    if loose:
+        a.impure("type as a value")
+    if bare:
+        a.stateful.append("type")
     ordered = bool(a.names & ORDERED) or any(type(n) in (ast.Set, ast.SetComp) for n in a.nodes)
     return json.dumps({
         "parses": True,
@@ -482,9 +556,23 @@ def analyse(code):
 MAX_COMPILED = 256 * 1024
 
 
-def compiled(code):
+def holds_set(code):
+    """A set literal is kept as a frozenset, whose order marshal does not keep: str() of the set would change."""
+    kind = type(code)
+    return any(type(c) is frozenset or (type(c) is kind and holds_set(c)) for c in code.co_consts)
+
+
+def marshalled(source, name, mode):
+    """The code object of a text as bytes; None where it does not compile, or would not be the same after the way."""
     try:
-        binary = marshal.dumps(compile(code, "<program>", "exec", 0, True))
+        code = compile(source, name, mode, 0, True)
+        return None if holds_set(code) else marshal.dumps(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return None
+
+
+def compiled(code):
+    binary = marshalled(code, "<program>", "exec")
+    if binary is None or len(binary) > MAX_COMPILED:
         return ""
-    return binascii.b2a_base64(binary, newline=False).decode("ascii") if len(binary) <= MAX_COMPILED else ""
+    return binascii.b2a_base64(binary, newline=False).decode("ascii")

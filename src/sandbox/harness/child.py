@@ -3,7 +3,6 @@
 Tags: V value (literal text), R raised (class, newline, message), M memory, L too large, N not a literal (type), A NaN.
 The child holds no expected value and is asked for no verdict: whatever a program forges here, it could have returned.
 """
-import gc
 import marshal
 import os
 import struct
@@ -11,6 +10,8 @@ import sys
 import types
 
 import analysis
+import enum
+import gc
 import syntax
 
 HEADER = struct.Struct("<I")
@@ -29,6 +30,11 @@ _class_name = type.__dict__["__name__"].__get__
 _int, _float, _complex, _bool, _bytes = int, float, complex, bool, bytes
 _list, _tuple, _dict, _set, _frozenset = list, tuple, dict, set, frozenset
 MAX_DIGITS = 4300
+
+
+_collect = gc.collect
+# Exit status of a child in which programs, or inputs, may no longer share a process.
+UNSHARED = 96
 
 
 class TooLarge(Exception):
@@ -146,29 +152,50 @@ def run_one(code, call, cap):
         return raised(error)
 
 
-def leave_without_room(memory):
-    """Ends the child where the programs so far hold memory that the next would miss: each is then run on its own."""
-    try:
-        # Not touched, so that nothing but address space is asked for.
-        _bytes(memory)
-    except _MemoryError:
-        _exit(96)
+def guard():
+    """What the static check cannot see in a text ends a shared child; its programs run again alone."""
+    def unshared(*_args, **_keywords):
+        _exit(UNSHARED)
+    # Class bodies made from data could hold special methods that no name gives away.
+    enum.EnumType._create_ = unshared
+
+
+def has_room(size):
+    """True where what ran before has left the memory that a run alone would have."""
+    if size <= 0:
+        return True
+    for attempt in (1, 2):
+        try:
+            # Mapped and, other than a bytearray, not touched: this asks for address space only.
+            _bytes(size)
+            return True
+        except _MemoryError:
+            if attempt == 1:
+                _collect()
+    return False
 
 
 # Modes in which the child parses and runs nothing: one frame a program.
 STATIC = {"analyse": analysis.analyse, "tree": syntax.tree, "texts": syntax.texts}
 
 
-def main(request):
-    mode, cap, programs, stepwise, memory = marshal.loads(request)
+def main(request, room):
+    """
+    @param request  marshalled (mode, bytes a result, [(code, inputs)], whether a frame is written as soon as it is there)
+    @param room     bytes of address space that must be free before each run of a shared child
+    """
+    mode, cap, programs, stepwise = marshal.loads(request)
     del request
     if mode in STATIC:
+        # A tree is many objects and no garbage.
         gc.disable()
         for code, _ in programs:
             emit(STATIC[mode](code).encode("ascii"))
         _exit(0)
     frames = []
-    ran = False
+    shared = _len(programs) > 1 or _len(programs[0][1]) > 1
+    if shared:
+        guard()
     while programs:
         source, inps = programs.pop(0)
         try:
@@ -178,9 +205,8 @@ def main(request):
             failure = raised(error)
         source = None
         for call in inps:
-            if ran:
-                leave_without_room(memory)
-            ran = True
+            if shared and not has_room(room):
+                _exit(UNSHARED)
             frame = failure if failure is not None else run_one(code, call, cap)
             if stepwise:
                 emit(frame)

@@ -26,13 +26,13 @@ import json
 import marshal
 import select
 
+import analysis
 import zygote
 
 HEADER = struct.Struct("<I")
 ORDER = struct.Struct("<II")
 STATUS = struct.Struct("<iQQ")
 FRAME_OVERHEAD = 64
-ROOM_TAKEN = 96
 
 
 def read_exactly(fd, size):
@@ -94,22 +94,14 @@ def split_frames(data):
 
 
 def call_of(text):
-    """The call f(text), marshalled; the text itself where it does not compile, for the child to say so."""
-    try:
-        return marshal.dumps(compile("f(" + text + "\n)", "<call>", "eval", 0, True))
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
-        return text
+    """The call f(text), marshalled; the text itself where that is not possible, for the child to compile."""
+    return analysis.marshalled("f(" + text + "\n)", "<call>", "eval") or text
 
 
 def program_of(entry):
     compiled = entry.get("compiled")
     code = binascii.a2b_base64(compiled) if compiled else entry["code"]
     return code, [call_of(text) for text in entry["inputs"]]
-
-
-def room_of(memory):
-    """Bytes that must be free before a child's next call: all but what an interpreter takes."""
-    return max(memory - ROOM_TAKEN, memory // 4) << 20
 
 
 def execute(job, control):
@@ -129,7 +121,7 @@ def execute(job, control):
     pid = HEADER.unpack(control.recv(4))[0]
     clock = (~pid << 3) | 2
     try:
-        write_all(request_write, marshal.dumps((mode, result_bytes, programs, stepwise, room_of(job["memoryMiB"]))))
+        write_all(request_write, marshal.dumps((mode, result_bytes, programs, stepwise)))
     except BrokenPipeError:
         pass
     os.close(request_write)

@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  contentOf,
   CorruptCheckpointError,
   findCheckpoint,
   loadCheckpoint,
@@ -25,23 +26,25 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 
 describe('checkpoints', () => {
   it('come back as they were saved', async () => {
-    const ref = await saveCheckpoint(checkpoint, folder, 'p');
+    const ref = await saveCheckpoint(contentOf(checkpoint), folder, 'p');
     expect(ref).toMatchObject({ version: 3, folder });
     expect(await loadCheckpoint(ref)).toEqual(checkpoint);
   });
 
   it('have a digest that is a function of content and provenance', async () => {
-    const { digest } = await saveCheckpoint(checkpoint, folder, 'p');
-    expect((await saveCheckpoint(checkpoint, path.join(root, 'elsewhere'), 'p')).digest).toBe(digest);
-    expect((await saveCheckpoint(checkpoint, folder, 'q')).digest).not.toBe(digest);
+    const { digest } = await saveCheckpoint(contentOf(checkpoint), folder, 'p');
+    expect((await saveCheckpoint(contentOf(checkpoint), path.join(root, 'elsewhere'), 'p')).digest).toBe(
+      digest,
+    );
+    expect((await saveCheckpoint(contentOf(checkpoint), folder, 'q')).digest).not.toBe(digest);
     const other = { ...checkpoint, ...initialModel(spec, 12) };
-    expect((await saveCheckpoint(other, folder, 'p')).digest).not.toBe(digest);
+    expect((await saveCheckpoint(contentOf(other), folder, 'p')).digest).not.toBe(digest);
   });
 
   it('leave nothing unfinished beside them, and remove what others left', async () => {
     const left = `${folder}.999999.tmp`;
     await mkdir(left, { recursive: true });
-    await saveCheckpoint(checkpoint, folder, 'p');
+    await saveCheckpoint(contentOf(checkpoint), folder, 'p');
     expect(await readdir(path.dirname(folder))).toEqual(['v00003']);
     expect((await readdir(folder)).sort()).toEqual([
       'manifest.json',
@@ -53,7 +56,7 @@ describe('checkpoints', () => {
 
   it('are found again by what they were made from, if whole', async () => {
     expect(await findCheckpoint(folder, 'p')).toBeUndefined();
-    const ref = await saveCheckpoint(checkpoint, folder, 'p');
+    const ref = await saveCheckpoint(contentOf(checkpoint), folder, 'p');
     expect(await findCheckpoint(folder, 'p')).toEqual(ref);
     expect(await findCheckpoint(folder, 'q')).toBeUndefined();
     await writeFile(path.join(folder, 'spec.json'), '{}');
@@ -63,7 +66,7 @@ describe('checkpoints', () => {
   it.each(['model.safetensors', 'optimizer.safetensors', 'spec.json'])(
     'name a damaged or missing %s',
     async (name) => {
-      const ref = await saveCheckpoint(checkpoint, folder, 'p');
+      const ref = await saveCheckpoint(contentOf(checkpoint), folder, 'p');
       const file = path.join(folder, name);
       const bytes = await readFile(file);
       bytes[bytes.length >> 1]! ^= 4;
@@ -76,8 +79,8 @@ describe('checkpoints', () => {
   );
 
   it('refuse a manifest that is not the one the log names', async () => {
-    const ref = await saveCheckpoint(checkpoint, folder, 'p');
-    const other = await saveCheckpoint(checkpoint, folder, 'q');
+    const ref = await saveCheckpoint(contentOf(checkpoint), folder, 'p');
+    const other = await saveCheckpoint(contentOf(checkpoint), folder, 'q');
     await expect(loadCheckpoint(ref)).rejects.toThrow(
       `has SHA-256 ${other.digest}; the log says ${ref.digest}`,
     );

@@ -22,6 +22,7 @@ describe('parameters', () => {
       const mean = data.reduce((sum, x) => sum + x, 0) / data.length;
       const deviation = Math.sqrt(data.reduce((sum, x) => sum + (x - mean) ** 2, 0) / data.length);
       if (initial === 'ones') expect([mean, deviation]).toEqual([1, 0]);
+      else if (initial === 'zeros') expect([mean, deviation]).toEqual([0, 0]);
       else expect(Math.abs(deviation / initial - 1)).toBeLessThan(0.1);
     }
   });

@@ -194,6 +194,7 @@ export const ATTACKS: readonly Attack[] = [
   { id: 'bool-lies', code: body('class T(tuple):', '  def __iter__(s): return iter([1, 2])', 'return T()'), expect: ['not-literal T'] },
   { id: 'grows-while-read', code: withImport('sys', 'class K(str):', '  pass', 'd = {"a": 1}', 'd[K("b")] = d', 'return d'), expect: ['not-literal K', 'too-large'] },
   { id: 'code-object-large', code: `x = [${'lambda: 0, '.repeat(5500)}]\n${body('return len(x)')}`, expect: ['ok 5500'] },
+  { id: 'set-literal-order', code: body('return [str(a), str({-1, -42, 7})]'), input: '{-1, -42, 7}', expect: ["ok ['{7, -42, -1}', '{7, -42, -1}']"] },
 ]; // prettier-ignore
 
 /** An outcome in the notation above. */

@@ -1,0 +1,258 @@
+/**
+ * A model's specification from config.json, as Transformers 4 and 5 write it.
+ *
+ * The two differ in the rotary positions (`rope_theta` and `rope_scaling` against `rope_parameters`) and in the name of
+ * the weights' type (`torch_dtype` against `dtype`). What a configuration leaves out takes the default of its
+ * architecture's class. What would change the numbers and is not built is refused, never skipped.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { checkSpec } from '../engine/parameters.js';
+import type { ModelSpec, RotaryScaling } from '../port.js';
+import type { Dtype } from '../safetensors/dtypes.js';
+import { ModelFileError } from '../safetensors/format.js';
+
+export const CONFIG_FILE = 'config.json';
+export const GENERATION_CONFIG_FILE = 'generation_config.json';
+
+interface Architecture {
+  /** The class whose weights are read: with a language model's head. */
+  readonly causal: string;
+  readonly attentionBias: boolean;
+  readonly queryKeyNorm: boolean;
+  /** `head_dim` where a configuration has none; absent: hidden_size / num_attention_heads. */
+  readonly headWidth?: number;
+  /** Fields that have to be false: what they turn on is not built. */
+  readonly mustBeFalse: readonly string[];
+}
+
+/** By `model_type`. */
+const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
+  qwen2: {
+    causal: 'Qwen2ForCausalLM',
+    attentionBias: true,
+    queryKeyNorm: false,
+    mustBeFalse: ['use_sliding_window'],
+  },
+  qwen3: {
+    causal: 'Qwen3ForCausalLM',
+    attentionBias: false,
+    queryKeyNorm: true,
+    headWidth: 128,
+    mustBeFalse: ['use_sliding_window', 'attention_bias'],
+  },
+  llama: {
+    causal: 'LlamaForCausalLM',
+    attentionBias: false,
+    queryKeyNorm: false,
+    mustBeFalse: ['attention_bias', 'mlp_bias'],
+  },
+};
+
+export interface HuggingFaceConfig {
+  /** `model_type` */
+  readonly architecture: string;
+  readonly spec: ModelSpec;
+  /** `torch_dtype` or `dtype`, e.g. bfloat16; null where it is not said. */
+  readonly dtype: string | null;
+}
+
+/** Fields of one JSON file, each read with what is accepted. */
+class Fields {
+  readonly #file: string;
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  constructor(file: string, values: unknown) {
+    this.#file = file;
+    if (typeof values !== 'object' || values === null || Array.isArray(values))
+      throw new ModelFileError(`${file} holds ${JSON.stringify(values)}; accepted is an object`);
+    this.#values = values as Record<string, unknown>;
+  }
+
+  /** null counts as absent, as Transformers takes it. */
+  get(name: string): unknown {
+    return this.#values[name] ?? undefined;
+  }
+
+  fail(name: string, accepted: string): never {
+    const value = this.#values[name];
+    throw new ModelFileError(
+      value === undefined
+        ? `${this.#file} has no ${name}; accepted ${accepted}`
+        : `${this.#file}: ${name} is ${JSON.stringify(value)}; accepted ${accepted}`,
+    );
+  }
+
+  count(name: string, absent?: number): number {
+    const value = this.positive(name, absent);
+    if (!Number.isInteger(value)) this.fail(name, 'are integers from 1');
+    return value;
+  }
+
+  positive(name: string, absent?: number): number {
+    const value = this.get(name) ?? absent;
+    if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
+      this.fail(name, 'are numbers above 0');
+    return value;
+  }
+
+  flag(name: string, absent: boolean): boolean {
+    const value = this.get(name) ?? absent;
+    if (typeof value !== 'boolean') this.fail(name, 'are true, false');
+    return value;
+  }
+
+  oneOf(name: string, accepted: readonly string[], absent?: string): string {
+    const value = this.get(name) ?? absent;
+    if (typeof value !== 'string' || !accepted.includes(value))
+      this.fail(name, `${accepted.length === 1 ? 'is' : 'are'} ${accepted.join(', ')}`);
+    return value;
+  }
+
+  /** A token or several. */
+  tokens(name: string): number[] {
+    const value = this.get(name);
+    const list: unknown[] = value === undefined ? [] : Array.isArray(value) ? value : [value];
+    if (!list.every((token) => Number.isSafeInteger(token)))
+      this.fail(name, 'are a token or a list of tokens');
+    return list as number[];
+  }
+
+  within(name: string): Fields | undefined {
+    const value = this.get(name);
+    return value === undefined ? undefined : new Fields(`${this.#file}: ${name}`, value);
+  }
+}
+
+async function readJson(file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new ModelFileError(
+      `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
+    );
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ModelFileError(`${file} is not JSON: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * @param hasOutputMatrix whether the weights have one: decides where the configuration does not say it.
+ * @throws ModelFileError naming the file, the field, what stands there and what is accepted.
+ */
+export async function readHuggingFaceConfig(
+  folder: string,
+  hasOutputMatrix: boolean,
+): Promise<HuggingFaceConfig> {
+  const file = path.join(folder, CONFIG_FILE);
+  const fields = new Fields(file, await readJson(file));
+  const generation = path.join(folder, GENERATION_CONFIG_FILE);
+  const generationFields = await readJson(generation).then(
+    (values) => new Fields(generation, values),
+    (error: unknown) => {
+      if (error instanceof ModelFileError && error.message.includes('(ENOENT)')) return undefined;
+      throw error;
+    },
+  );
+  return parseConfig(file, fields, generationFields, hasOutputMatrix);
+}
+
+const DTYPE_NAMES: Readonly<Record<Dtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
+
+/** Where a config.json names the weights' type, it names this one from now on: Transformers 5 loads by it. */
+export async function nameDtype(file: string, dtype: Dtype): Promise<void> {
+  const config = (await readJson(file)) as Record<string, unknown>;
+  const keys = ['dtype', 'torch_dtype'].filter((key) => key in config && config[key] !== DTYPE_NAMES[dtype]);
+  if (keys.length === 0) return;
+  for (const key of keys) config[key] = DTYPE_NAMES[dtype];
+  await writeFile(file, `${JSON.stringify(config, null, 2)}\n`);
+}
+
+function parseConfig(
+  file: string,
+  fields: Fields,
+  generation: Fields | undefined,
+  hasOutputMatrix: boolean,
+): HuggingFaceConfig {
+  const architecture = fields.oneOf('model_type', Object.keys(ARCHITECTURES));
+  const { causal, attentionBias, queryKeyNorm, headWidth, mustBeFalse } = ARCHITECTURES[
+    architecture
+  ] as Architecture;
+  const classes = fields.get('architectures');
+  if (classes !== undefined && !(Array.isArray(classes) && classes.includes(causal)))
+    fields.fail('architectures', `is ["${causal}"] with model_type ${architecture}`);
+  for (const name of mustBeFalse) if (fields.flag(name, false)) fields.fail(name, 'is false');
+  if (fields.get('quantization_config') !== undefined)
+    fields.fail('quantization_config', 'are weights of F32, F16 or BF16: there must be none');
+  const layerTypes = fields.get('layer_types');
+  if (
+    layerTypes !== undefined &&
+    !(Array.isArray(layerTypes) && layerTypes.every((type) => type === 'full_attention'))
+  )
+    fields.fail('layer_types', 'is full_attention in every layer');
+  fields.oneOf('hidden_act', ['silu'], 'silu');
+  const [width, heads] = [fields.count('hidden_size'), fields.count('num_attention_heads')];
+  const vocabulary = fields.count('vocab_size');
+  const isToken = (token: number): boolean => token >= 0 && token < vocabulary;
+  const stated = generation?.tokens('eos_token_id') ?? [];
+  // A token that the vocabulary does not have is never drawn, so that it ends nothing.
+  const ends = (stated.length > 0 ? stated : fields.tokens('eos_token_id')).filter(isToken);
+  const [endToken, ...moreEndTokens] = ends;
+  const padToken = fields.tokens('pad_token_id').find(isToken) ?? endToken ?? 0;
+  const spec: ModelSpec = {
+    vocabulary,
+    layers: fields.count('num_hidden_layers'),
+    width,
+    heads,
+    keyValueHeads: fields.count('num_key_value_heads', heads),
+    headWidth: fields.count('head_dim', headWidth ?? width / heads),
+    hidden: fields.count('intermediate_size'),
+    context: fields.count('max_position_embeddings'),
+    ...(attentionBias ? { attentionBias } : {}),
+    ...(queryKeyNorm ? { queryKeyNorm } : {}),
+    ...(fields.flag('tie_word_embeddings', !hasOutputMatrix) ? {} : { untied: true }),
+    normEpsilon: fields.positive('rms_norm_eps', 1e-6),
+    ...rotary(fields),
+    rotaryInGraph: true,
+    padToken,
+    ...(endToken === undefined ? {} : { endToken }),
+    ...(moreEndTokens.length === 0 ? {} : { moreEndTokens }),
+  };
+  try {
+    checkSpec(spec);
+  } catch (error) {
+    throw new ModelFileError(`${file}: ${(error as Error).message}`, { cause: error });
+  }
+  const dtype = fields.get('dtype') ?? fields.get('torch_dtype');
+  return { architecture, spec, dtype: typeof dtype === 'string' ? dtype : null };
+}
+
+/** `rope_parameters` of Transformers 5, or `rope_theta` and `rope_scaling` of 4, whose older files call the type `type`. */
+function rotary(fields: Fields): { rotaryBase: number; rotaryScaling?: RotaryScaling } {
+  const parameters = fields.within('rope_parameters');
+  const scaling = parameters ?? fields.within('rope_scaling');
+  const rotaryBase = (parameters?.get('rope_theta') === undefined ? fields : parameters).positive(
+    'rope_theta',
+    10_000,
+  );
+  if (scaling === undefined) return { rotaryBase };
+  const key =
+    scaling.get('rope_type') === undefined && scaling.get('type') !== undefined ? 'type' : 'rope_type';
+  if (scaling.oneOf(key, ['default', 'llama3'], 'default') === 'default') return { rotaryBase };
+  return {
+    rotaryBase,
+    rotaryScaling: {
+      factor: scaling.positive('factor'),
+      lowFrequencyFactor: scaling.positive('low_freq_factor'),
+      highFrequencyFactor: scaling.positive('high_freq_factor'),
+      originalContext: scaling.positive(
+        'original_max_position_embeddings',
+        fields.count('max_position_embeddings'),
+      ),
+    },
+  };
+}
