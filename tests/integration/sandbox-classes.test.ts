@@ -84,8 +84,6 @@ const ESCAPES: readonly string[] = [
   // A class from data, so with any method.
   'T = type(int)\ndef f(a): return T("A", (), {"__reduce_ex__": lambda s, p: (f, ())})',
   'def f(a): return type(a)("A", (), {})',
-  'from enum import Enum\ndef f(a): return Enum("E", {"__deepcopy__": 1})',
-  'import enum\nE = enum.Enum\ndef f(a): return E("E", {"__deepcopy__": 1})',
   // What stores attributes, on what others share.
   'from dataclasses import dataclass\nfrom collections import Counter\ndef f(a): return dataclass(Counter)',
   'import dataclasses as d, collections\ndef f(a): return d.dataclass(collections.Counter)',

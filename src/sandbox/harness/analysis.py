@@ -239,6 +239,9 @@ class Analysis:
 
     def import_module(self, alias):
         local = alias.asname or alias.name.split(".")[0]
+        if local.startswith("__"):
+            self.impure("name " + local)
+            self.stateful.append("name")
         if alias.name in CACHING:
             self.caching = True
         if alias.name not in MEMBERS or ("." in alias.name):
