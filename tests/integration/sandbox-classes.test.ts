@@ -78,8 +78,57 @@ const ESCAPES: readonly string[] = [
   '__name__ = 1\nglobal __builtins__\ndef f(a): return 1',
   'def f(a):\n global __builtins__\n __builtins__ = {}',
   'from . import math\ndef f(a): return 1',
+  // Bound in one scope, the builtin in another.
+  'def f(a): return eval("1")\ndef g():\n eval = 1',
+  'def f(a): return [getattr(f, "__globals__") for a in [1]]\nclass A:\n getattr = 1',
+  // A class from data, so with any method.
+  'T = type(int)\ndef f(a): return T("A", (), {"__reduce_ex__": lambda s, p: (f, ())})',
+  'def f(a): return type(a)("A", (), {})',
+  // What stores attributes, on what others share.
+  'from dataclasses import dataclass\nfrom collections import Counter\ndef f(a): return dataclass(Counter)',
+  'import dataclasses as d, collections\ndef f(a): return d.dataclass(collections.Counter)',
+  'from functools import total_ordering as t\nfrom fractions import Fraction\nx = [t]\ndef f(a): return x[0](Fraction)',
+  'from abc import abstractmethod\nfrom statistics import mean\ndef f(a): return abstractmethod(mean)',
+  // A key of re's cache that equals every other.
+  'import re\nclass K(int):\n def __eq__(s, o): return True\n def __hash__(s): return 0\ndef f(a): return re.compile("x", K(2))',
+  'from typing import List\nclass K:\n __eq__ = lambda s, o: 1 / 0\n __hash__ = lambda s: hash(int)\ndef f(a): return List[K]',
+  'import math as __builtins__\ndef f(a): return 1',
   'import os.path\ndef f(a): return 1',
   'try: pass\nexcept: pass\nelse: import ctypes\ndef f(a): return 1',
+]; // prettier-ignore
+
+/** A program that would change what another computes, if the two were run in one process, and the other. */
+const POISONS: readonly (readonly [name: string, poison: string, victim: string])[] = [
+  [
+    "a key of re's cache that equals every other",
+    'import re\nclass K(int):\n def __eq__(s, o): return True\n def __hash__(s): return hash(0)\ndef f(a):\n re.compile("abc", K(2))\n return 1',
+    'import re\ndef f(a): return re.findall("abc", "ABC")',
+  ],
+  [
+    'a builtin whose name another scope binds',
+    'def f(a):\n eval("__import__(\'math\')").pi = 3\n return 1\ndef g():\n eval = 1',
+    'import math\ndef f(a): return math.pi',
+  ],
+  [
+    'a class from data whose copy stores attributes',
+    'import copy\nfrom collections import Counter\nT = type(int)\ndef f(a):\n copy.copy(T("A", (), {"__reduce_ex__": lambda s, p: (lambda: Counter, (), (None, {"most_common": 3}))})())\n return 1',
+    'from collections import Counter\ndef f(a): return Counter("aab").most_common(1)',
+  ],
+  [
+    'a decorator called on what all share',
+    'from dataclasses import dataclass\nfrom collections import Counter\ndef f(a):\n dataclass(Counter)\n return 1',
+    'from collections import Counter\ndef f(a): return Counter("aab")["a"]',
+  ],
+  [
+    "memory held by typing's cache, missed where MemoryError is caught",
+    'from typing import List\nclass A:\n x = [0] * 45_000_000\ndef f(a):\n List[A]\n return 1',
+    'def f(a):\n try: return len("x" * 200_000_000)\n except MemoryError: return -1',
+  ],
+  [
+    'a generator that is ended while another program runs',
+    'def g():\n try: yield 1\n finally:\n  for i in range(10**5): pass\nx = g()\nnext(x)\nclass C: pass\nc = C()\nc.c = c\nc.x = x\ndef f(a): return 1',
+    'def f(a): return [[i] for i in range(3000)][-1]',
+  ],
 ]; // prettier-ignore
 
 /** Ordinary programs that should share a process. */
@@ -98,6 +147,12 @@ const PURE: readonly string[] = [
   'def f(a):\n match a:\n  case [x, *rest]: return rest\n  case {"k": v}: return v\n  case _: return a',
   'def f(a):\n def g():\n  nonlocal a\n  a = 1\n g()\n return a',
   'def f(a): return type(a).__name__',
+  'def f(a): return type(a) in (int, str) or type(a) == list',
+  'from collections.abc import Sequence\ndef f(a): return isinstance(a, Sequence)',
+  'from decimal import Decimal\ndef f(a): return str(Decimal("0.1") + Decimal(a))',
+  'import base64\ndef f(a): return base64.b64encode(str(a).encode()).decode()',
+  'from functools import total_ordering\n@total_ordering\nclass A:\n def __lt__(s, o): return True\ndef f(a): return A() < A()',
+  'class A:\n def __eq__(s, o): return True\n def __hash__(s): return 1\ndef f(a): return A() == A()',
 ]; // prettier-ignore
 
 /** Not pure, and one call could tell the next: each input gets its own process. */
@@ -112,6 +167,14 @@ const STATEFUL: readonly string[] = [
   'import os\ndef f(a):\n os.environ["N"] = os.environ.get("N", "") + "x"\n return os.environ["N"]',
   'from collections import Counter\ndef f(a):\n Counter.n = (Counter.n if "n" in dir(Counter) else 0) + 1\n return Counter.n',
   'import sys\ndef f(a):\n sys.path.append("x")\n return sys.path.count("x")',
+  'import decimal\ndef f(a):\n decimal.getcontext().prec += 1\n return decimal.getcontext().prec',
+  'import warnings\ndef f(a):\n warnings.simplefilter("ignore", append=True)\n return len(warnings.filters)',
+  'import codecs\ndef f(a):\n try: return codecs.lookup_error("x") and 1\n except LookupError: return codecs.register_error("x", len)',
+  'import gc\ndef f(a):\n gc.callbacks.append(len)\n gc.callbacks.append(id)\n return len(gc.callbacks)',
+  'import signal\ndef f(a): return str(signal.signal(signal.SIGUSR1, signal.SIG_IGN))',
+  'import sys\ndef f(a):\n old = sys.gettrace() is None\n sys.settrace(lambda *a: None)\n return old',
+  'import sys\ndef f(a):\n old = sys.getswitchinterval()\n sys.setswitchinterval(old * 2)\n return old',
+  'import string\ndef f(a):\n d = string.capwords.__defaults__\n string.capwords.__defaults__ = ("-",)\n return d',
 ]; // prettier-ignore
 
 /** Outcomes as they are compared: messages may name addresses. */
@@ -178,6 +241,19 @@ describe.skipIf(!isolation.ok)('execution classes', () => {
     expect(plain.map(({ outcomes }) => comparable(outcomes))).toEqual(
       strict.map(({ outcomes }) => comparable(outcomes)),
     );
+  });
+
+  it.each(POISONS)('%s changes nothing for the next program', async (_name, poison, victim) => {
+    const requests = [poison, victim, `${victim}\n# again`].map((code, i) => ({
+      id: String(i),
+      code,
+      inputs: ['1'],
+    }));
+    const together = await sandbox.runMany(requests);
+    const alone = await sandbox.runMany(
+      requests.map((request) => ({ ...request, class: 'strict' as const })),
+    );
+    expect(together.map(({ outcomes }) => outcomes)).toEqual(alone.map(({ outcomes }) => outcomes));
   });
 
   it('give the same outcomes for random programs', async () => {

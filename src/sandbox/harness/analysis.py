@@ -18,9 +18,11 @@ Everything here may be wrong about what a program computes; it only decides who 
 results does not rest on it.
 """
 import ast
+import binascii
 import builtins
 import importlib.util
 import json
+import marshal
 import re
 import symtable
 
@@ -237,6 +239,9 @@ class Analysis:
 
     def import_module(self, alias):
         local = alias.asname or alias.name.split(".")[0]
+        if local.startswith("__"):
+            self.impure("name " + local)
+            self.stateful.append("name")
         if alias.name in CACHING:
             self.caching = True
         if alias.name not in MEMBERS or ("." in alias.name):
@@ -510,7 +515,12 @@ ORDERED = frozenset(["set", "frozenset", "hash", "id", "object", "repr"])
 
 
 def analyse(code):
-    """JSON of {parses, error, imports, uses, keywords, refused, definesF, pure, stateless, ordered, why}."""
+    """JSON of {parses, error, imports, uses, keywords, refused, definesF, pure, stateless, ordered, why, compiled}.
+
+    `compiled` is the program's code object, marshalled, in base64, so that it is compiled once and not in every child;
+    empty where the compiler refuses the program, whose children then meet the same refusal, where it is too large, and
+    where it holds a set.
+    """
     try:
         tree = ast.parse(code)
     except SyntaxError as error:
@@ -541,4 +551,31 @@ def analyse(code):
         "stateless": not a.stateful,
         "ordered": ordered,
         "why": a.reasons[0][:100] if a.reasons else "",
+        "compiled": compiled(code),
     })
+
+
+# A larger code object (thousands of lambdas) is left to the children, so that no analysis outgrows its frame.
+MAX_COMPILED = 256 * 1024
+
+
+def holds_set(code):
+    """A set literal is kept as a frozenset, whose order marshal does not keep: str() of the set would change."""
+    kind = type(code)
+    return any(type(c) is frozenset or (type(c) is kind and holds_set(c)) for c in code.co_consts)
+
+
+def marshalled(source, name, mode):
+    """The code object of a text as bytes; None where it does not compile, or would not be the same after the way."""
+    try:
+        code = compile(source, name, mode, 0, True)
+        return None if holds_set(code) else marshal.dumps(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return None
+
+
+def compiled(code):
+    binary = marshalled(code, "<program>", "exec")
+    if binary is None or len(binary) > MAX_COMPILED:
+        return ""
+    return binascii.b2a_base64(binary, newline=False).decode("ascii")

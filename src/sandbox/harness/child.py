@@ -25,13 +25,14 @@ _type, _len, _repr, _ascii, _str, _isinstance = type, len, repr, ascii, str, isi
 _BaseException, _MemoryError = BaseException, MemoryError
 _pack, _Module, _modules, _sorted = HEADER.pack, types.ModuleType, sys.modules, sorted
 _set_digits = sys.set_int_max_str_digits
+_loads = marshal.loads
 _class_name = type.__dict__["__name__"].__get__
 _int, _float, _complex, _bool, _bytes = int, float, complex, bool, bytes
 _list, _tuple, _dict, _set, _frozenset = list, tuple, dict, set, frozenset
 MAX_DIGITS = 4300
 
 
-_collect, _bytearray = gc.collect, bytearray
+_collect = gc.collect
 # Exit status of a child in which programs, or inputs, may no longer share a process.
 UNSHARED = 96
 
@@ -127,14 +128,18 @@ def raised(error):
     return ("R" + name + "\n" + message).encode("ascii")
 
 
-def run_one(code, text, cap):
-    """One fresh module namespace, one call, one frame."""
+def run_one(code, call, cap):
+    """One fresh module namespace, one call, one frame. The call is its argument text, or compiled and marshalled."""
     try:
         module = _Module("program")
         _modules["program"] = module
         namespace = module.__dict__
         _exec(code, namespace)
-        value = _eval(_compile("f(" + text + "\n)", "<call>", "eval", 0, True), namespace)
+        if _type(call) is _bytes:
+            call = _loads(call)
+        else:
+            call = _compile("f(" + call + "\n)", "<call>", "eval", 0, True)
+        value = _eval(call, namespace)
         _set_digits(MAX_DIGITS)
         return ("V" + literal(value, cap)).encode("ascii")
     except TooLarge:
@@ -161,8 +166,8 @@ def has_room(size):
         return True
     for attempt in (1, 2):
         try:
-            # Large blocks are mapped, not touched: this asks for address space only.
-            _bytearray(size)
+            # Mapped and, other than a bytearray, not touched: this asks for address space only.
+            _bytes(size)
             return True
         except _MemoryError:
             if attempt == 1:
@@ -194,15 +199,15 @@ def main(request, room):
     while programs:
         source, inps = programs.pop(0)
         try:
-            code = _compile(source, "<program>", "exec", 0, True)
+            code = _loads(source) if _type(source) is _bytes else _compile(source, "<program>", "exec", 0, True)
             failure = None
         except _BaseException as error:
             failure = raised(error)
         source = None
-        for text in inps:
+        for call in inps:
             if shared and not has_room(room):
                 _exit(UNSHARED)
-            frame = failure if failure is not None else run_one(code, text, cap)
+            frame = failure if failure is not None else run_one(code, call, cap)
             if stepwise:
                 emit(frame)
             else:

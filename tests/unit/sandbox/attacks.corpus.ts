@@ -171,6 +171,30 @@ export const ATTACKS: readonly Attack[] = [
   { id: 'raise-by-chance', code: body('if hash("abc") % 2: raise ValueError', 'raise KeyError'), expect: ['nondeterministic', 'raised'], seeds: 3 },
   { id: 'set-itself', code: body('return {"alpha", "beta", "gamma"}'), expect: ["ok {'alpha', 'beta', 'gamma'}"], seeds: 3 },
   { id: 'memory-view-id', code: body('return [id(a) for a in ([], [])]'), expect: ['nondeterministic'], seeds: 2 },
+
+  // Reaching the harness's own state, and what comes after a result
+  { id: 'harness-patched', code: withImport('child', 'child.literal = lambda v, c: "42"', 'return 7'), expect: ['ok 42', 'ok 7'] },
+  { id: 'harness-limits', code: withImport('child', 'child.MAX_ITEMS = child.MAX_DEPTH = 10**9', 'return [0] * 10**6'), expect: ['too-large', 'no-result'] },
+  { id: 'frames-of-main', code: withImport('sys', 'fr = sys._getframe()', 'while fr:', '  for v in fr.f_locals.values():', '    if type(v) is list: v.append(b"\\x02\\x00\\x00\\x00V9")', '  fr = fr.f_back', 'return 1'), expect: ['ok 1', 'no-result'] },
+  { id: 'modules-cleared', code: withImport('sys', 'sys.modules.clear()', 'return 7'), expect: ['ok 7'] },
+  { id: 'builtins-cleared', code: withImport('builtins', 'builtins.__dict__.clear()', 'return 7'), expect: ['ok 7', 'raised', 'no-result'] },
+  { id: 'audit-hook', code: withImport('sys', 'def h(e, a): raise RuntimeError(e)', 'sys.addaudithook(h)', 'return 7'), expect: ['ok 7', 'raised RuntimeError'] },
+  { id: 'collector-callback', code: withImport('gc, os', 'gc.callbacks.append(lambda *a: os._exit(0))', 'gc.collect()', 'return 7'), expect: ['no-result'] },
+  { id: 'finaliser-frame', code: 'import os\nclass D:\n def __del__(s): os.write(3, b"\\x02\\x00\\x00\\x00V9")\nd = D()\n' + body('return 7'), expect: ['ok 7'] },
+  { id: 'frame-over-cap', code: withImport('os, struct', 'os.write(3, struct.pack("<I", 1 << 20) + b"V" + b"1" * ((1 << 20) - 1))', 'os._exit(0)'), expect: ['no-result', 'too-large', 'timeout'] },
+  { id: 'later-exit', code: withImport('faulthandler', 'faulthandler.dump_traceback_later(0.01, exit=True)', 'return 7'), expect: ['raised RuntimeError'] },
+  { id: 'interval-timer', code: withImport('signal', 'signal.setitimer(signal.ITIMER_PROF, 0.01)', 'return 7'), expect: ['raised itimer_error'] },
+  { id: 'raw-thread', code: withImport('_thread', '_thread.start_new_thread(len, ((),))', 'return 7'), expect: ['raised RuntimeError', 'raised error'] },
+  { id: 'libc-by-name', code: withImport('importlib', 'return importlib.import_module("ctypes").CDLL(None).fork()'), expect: ['ok -1'] },
+  { id: 'broken-bytecode', code: body('f.__code__ = f.__code__.replace(co_code=bytes([100, 255, 83, 0]))', 'return f(a)'), expect: ['killed', 'raised', 'ok', 'not-literal'] },
+  { id: 'marshal-rubbish', code: withImport('marshal', 'return marshal.loads(b"\\xe3" + b"\\xff" * 64)'), expect: ['raised', 'killed', 'memory'] },
+  { id: 'just-below-memory', code: body('x = bytearray(400 << 20)', 'return [len(x), len(bytes(40 << 20))]'), expect: ['ok [419430400, 41943040]', 'memory'] },
+  { id: 'long-int-nested', code: body('return {"k": [10 ** 4300]}'), expect: ['raised ValueError'] },
+  { id: 'bytes-subclass', code: body('class B(bytes):', '  def __repr__(s): return "b\'gold\'"', 'return [B(b"x")]'), expect: ['not-literal B'] },
+  { id: 'bool-lies', code: body('class T(tuple):', '  def __iter__(s): return iter([1, 2])', 'return T()'), expect: ['not-literal T'] },
+  { id: 'grows-while-read', code: withImport('sys', 'class K(str):', '  pass', 'd = {"a": 1}', 'd[K("b")] = d', 'return d'), expect: ['not-literal K', 'too-large'] },
+  { id: 'code-object-large', code: `x = [${'lambda: 0, '.repeat(5500)}]\n${body('return len(x)')}`, expect: ['ok 5500'] },
+  { id: 'set-literal-order', code: body('return [str(a), str({-1, -42, 7})]'), input: '{-1, -42, 7}', expect: ["ok ['{7, -42, -1}', '{7, -42, -1}']"] },
 ]; // prettier-ignore
 
 /** An outcome in the notation above. */
