@@ -106,24 +106,26 @@ export class SelfPlay {
   async #proposed(checkpoint: CheckpointRef, iteration: number, facts: Facts): Promise<BufferedTask[]> {
     const { buffer: rules, propose, seed } = this.#config;
     const { batch, kinds, references: count, referenceSampling, temperature } = propose;
-    const plan = kinds.flatMap((kind) =>
-      Array.from({ length: batch }, (_, index) => {
-        const random = new Random(seedOf(seed, iteration, 'propose', kind, index, 'references'));
-        const material = taskKinds[kind].propose({
-          references: () => drawReferences(this.#buffer, kind, count, referenceSampling, random),
-          program: () => drawProgramTask(this.#buffer, referenceSampling, random),
-        });
-        if (material === undefined) return undefined;
-        const shown = material.references.map(({ code, inputs, outputs }) => ({
-          code,
-          input: inputs[0] ?? '',
-          output: outputs[0] ?? '',
-        }));
-        const program = material.program?.code ?? null;
-        const id = `${iteration}/${kind}/${index}`;
-        return { id, kind, index, program, prompt: tinyCodec.proposePrompt(kind, shown, program) };
-      }),
-    ).filter((planned) => planned !== undefined);
+    const plan = kinds
+      .flatMap((kind) =>
+        Array.from({ length: batch }, (_, index) => {
+          const random = new Random(seedOf(seed, iteration, 'propose', kind, index, 'references'));
+          const material = taskKinds[kind].propose({
+            references: () => drawReferences(this.#buffer, kind, count, referenceSampling, random),
+            program: () => drawProgramTask(this.#buffer, referenceSampling, random),
+          });
+          if (material === undefined) return undefined;
+          const shown = material.references.map(({ code, inputs, outputs }) => ({
+            code,
+            input: inputs[0] ?? '',
+            output: outputs[0] ?? '',
+          }));
+          const program = material.program?.code ?? null;
+          const id = `${iteration}/${kind}/${index}`;
+          return { id, kind, index, program, prompt: tinyCodec.proposePrompt(kind, shown, program) };
+        }),
+      )
+      .filter((planned) => planned !== undefined);
     const samples = await this.#engine.sample(
       checkpoint,
       plan.map(({ id, kind, index, prompt }) =>

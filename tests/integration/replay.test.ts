@@ -497,7 +497,7 @@ describe('a log that is not whole', () => {
       ['deduction/0', 'deduction/1', 'abduction/0'].map((proposal) => [
         `1 rewards LearnabilityEstimated ${run}/1/proposal/${proposal}`,
         undefined,
-        expect.anything(),
+        expect.anything() as unknown,
       ]),
     );
     // Who reads facts to go on from them must not go on from half of them.

@@ -62,7 +62,7 @@ class Cursor {
   readonly #handle: FileHandle;
   readonly #file: string;
   readonly #size: number;
-  #window = Buffer.alloc(0);
+  #window: Buffer = Buffer.alloc(0);
   /** Of the window's next byte, in the window and in the file. */
   #at = 0;
   position = 0;

@@ -22,7 +22,7 @@ interface Library {
 
 /** @param definition of tokenizer.json; config: of tokenizer_config.json. @throws Error for what it cannot read. */
 export function createLibraryTokenizer(
-  definition: { readonly pre_tokenizer?: unknown },
+  definition: { readonly pre_tokenizer?: unknown; readonly added_tokens?: unknown },
   config: object,
 ): LibraryTokenizer {
   const pre_tokenizer = withAllNumbers(definition.pre_tokenizer ?? null);
