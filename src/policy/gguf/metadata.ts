@@ -24,26 +24,26 @@ export class GgufMetadata {
     const value = this.#values.get(key);
     if (typeof value !== 'string' || !accepted.includes(value))
       this.#fail(key, `${accepted.length === 1 ? 'is' : 'are'} ${accepted.join(', ')}`);
-    return value as string;
+    return value;
   }
 
   optionalString(key: string): string | undefined {
     const value = this.#values.get(key);
     if (value !== undefined && typeof value !== 'string') this.#fail(key, 'is a text');
-    return value as string | undefined;
+    return value;
   }
 
   /** A number above 0. */
   positive(key: string): number {
     const value = this.#values.get(key);
     if (typeof value !== 'number' || !(value > 0)) this.#fail(key, 'are numbers above 0');
-    return value as number;
+    return value;
   }
 
   optionalNumber(key: string): number | undefined {
     const value = this.#values.get(key);
     if (value !== undefined && typeof value !== 'number') this.#fail(key, 'is a number');
-    return value as number | undefined;
+    return value;
   }
 
   strings(key: string): readonly string[] {
