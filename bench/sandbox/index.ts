@@ -120,7 +120,13 @@ async function main(): Promise<number> {
   const exec: ForkResult[] = [];
   const strict: (ForkResult & { readonly version: string })[] = [];
   for (let round = 0; round < rounds; round++) {
-    published.push(await publishedWay(python, workload, {workers:Number(process.env.PW??2), callers:Number(process.env.PC??2), pebble: process.env.PB??''}));
+    published.push(
+      await publishedWay(python, workload, {
+        workers: Number(process.env.PW ?? 2),
+        callers: Number(process.env.PC ?? 2),
+        pebble: process.env.PB ?? '',
+      }),
+    );
     ours.push(await ourWay(workload, workers));
     empty.push(await rawForks(python, 'empty', pairs, forks, workers));
     exec.push(await rawForks(python, 'exec', pairs, forks, workers));

@@ -38,7 +38,12 @@ export async function publishedWay(
     ...workload,
     validation: workload.validation.map((item) => ({ kind: 'validation', ...item })),
   };
-  const args = [String(workers), String(callers), String(PUBLISHED_SECONDS), ...(pebble === '' ? [] : [pebble])];
+  const args = [
+    String(workers),
+    String(callers),
+    String(PUBLISHED_SECONDS),
+    ...(pebble === '' ? [] : [pebble]),
+  ];
   const trainer = await LineProcess.start(python, './published.py', args, phases);
   const results: Partial<Record<Phase, PhaseResult>> = {};
   let retried = 0;
