@@ -31,6 +31,8 @@ const USAGE = `npm run bench -- sandbox [options]
   --tiny        programs of the tiny domain
   --rounds N    interleaved rounds, medians are shown (default 5)
   --workers N   workers of either way (default 2)
+  --pebble DIR  folder with the Python package pebble, whose pool the published executor uses (default: the
+                standard library's pool, which is quicker)
   --forks N     children of the fork comparison (default 600)
   --seed N      draws programs and answers (default 1)
   --json        the numbers as JSON
@@ -59,6 +61,7 @@ function parseOptions() {
       tiny: { type: 'boolean', default: false },
       rounds: { type: 'string', default: '5' },
       workers: { type: 'string', default: '2' },
+      pebble: { type: 'string', default: '' },
       forks: { type: 'string', default: '600' },
       seed: { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
@@ -68,20 +71,20 @@ function parseOptions() {
   });
 }
 
-function targetsOf(step: StepRow, ofFork: number): Target[] {
+function targetsOf(step: StepRow, wide: StepRow, workers: number, ofFork: number): Target[] {
   return [
-    {
-      name: 'wall time, times faster than published',
-      wanted: '>= 3',
-      measured: step.faster,
-      holds: step.faster >= 3,
-    },
-    {
-      name: 'CPU, share of published',
-      wanted: '<= 0.6',
-      measured: step.cpuShare,
-      holds: step.cpuShare <= 0.6,
-    },
+    ...[
+      { of: 'published', row: step },
+      { of: `published with ${workers} workers`, row: wide },
+    ].flatMap(({ of, row }) => [
+      {
+        name: `wall time, times faster than ${of}`,
+        wanted: '>= 3',
+        measured: row.faster,
+        holds: row.faster >= 3,
+      },
+      { name: `CPU, share of ${of}`, wanted: '<= 0.6', measured: row.cpuShare, holds: row.cpuShare <= 0.6 },
+    ]),
     {
       name: 'strict class, share of raw fork + exec',
       wanted: '>= 0.7',
@@ -114,19 +117,16 @@ async function main(): Promise<number> {
     .filter(({ inputs }) => inputs.length === 1)
     .map(({ code, inputs }) => [code, inputs[0] ?? ''] as const);
 
+  // As the published trainer calls it (one worker, one call after the other), and with as many workers as ours.
   const published: WayResult[] = [];
+  const widened: WayResult[] = [];
   const ours: WayResult[] = [];
   const empty: ForkResult[] = [];
   const exec: ForkResult[] = [];
   const strict: (ForkResult & { readonly version: string })[] = [];
   for (let round = 0; round < rounds; round++) {
-    published.push(
-      await publishedWay(python, workload, {
-        workers: Number(process.env.PW ?? 2),
-        callers: Number(process.env.PC ?? 2),
-        pebble: process.env.PB ?? '',
-      }),
-    );
+    published.push(await publishedWay(python, workload, { workers: 1, callers: 1, pebble: options.pebble }));
+    widened.push(await publishedWay(python, workload, { workers, callers: workers, pebble: options.pebble }));
     ours.push(await ourWay(workload, workers));
     empty.push(await rawForks(python, 'empty', pairs, forks, workers));
     exec.push(await rawForks(python, 'exec', pairs, forks, workers));
@@ -135,6 +135,7 @@ async function main(): Promise<number> {
   }
   const first = [published[0], ours[0]] as [WayResult, WayResult];
   const steps = stepRows(workload, published, ours);
+  const wide = stepRows(workload, widened, ours);
   const shares = strict.map((own, i) => {
     const raw = exec[i] as ForkResult;
     return { wall: own.wall / own.forks, cpu: 0, forks: raw.forks / raw.wall };
@@ -148,9 +149,11 @@ async function main(): Promise<number> {
       workers,
       programs: programs.source,
       rounds,
+      'published pool': options.pebble === '' ? 'standard library' : 'pebble',
       'published retries': first[0].retried,
     },
     steps,
+    wide,
     forks: [
       forkRow('bare template, child leaves at once', empty),
       forkRow('bare template, child runs a program', exec),
@@ -158,7 +161,7 @@ async function main(): Promise<number> {
     ],
     verdicts: PHASES.reduce((sum, phase) => sum + first[1].phases[phase].verdicts.length, 0),
     disagreements: disagreements(workload, ...first),
-    targets: targetsOf(steps.at(-1) as StepRow, ofFork),
+    targets: targetsOf(steps.at(-1) as StepRow, wide.at(-1) as StepRow, workers, ofFork),
   };
   if (options.json) console.log(JSON.stringify(report, null, 2));
   else if (options.markdown) console.log(markdown(report));

@@ -95,7 +95,10 @@ export function disagreements(workload: Workload, published: WayResult, ours: Wa
 
 export interface Report {
   readonly machine: Readonly<Record<string, string | number>>;
+  /** Against the published executor as its trainer calls it: one worker, one call after the other. */
   readonly steps: readonly StepRow[];
+  /** Against it with as many workers, and callers, as ours has. */
+  readonly wide: readonly StepRow[];
   readonly forks: readonly ForkRow[];
   readonly verdicts: number;
   readonly disagreements: readonly Disagreement[];
@@ -105,9 +108,9 @@ export interface Report {
 const seconds = (value: number): string => `${value.toFixed(value < 0.1 ? 3 : 2)} s`;
 
 function tables(report: Report): readonly (readonly (readonly string[])[])[] {
-  const steps = [
-    ['phase', 'checks', 'published wall', 'ours wall', 'faster', 'published CPU', 'ours CPU', 'CPU share'],
-    ...report.steps.map((row) => [
+  const step = (title: string, rows: readonly StepRow[]): string[][] => [
+    [title, 'checks', 'published wall', 'ours wall', 'faster', 'published CPU', 'ours CPU', 'CPU share'],
+    ...rows.map((row) => [
       row.phase,
       row.checks.toLocaleString('en'),
       seconds(row.published.wall),
@@ -144,7 +147,13 @@ function tables(report: Report): readonly (readonly (readonly string[])[])[] {
       String(count),
     ]),
   ];
-  return [steps, forks, targets, ...(differing.length > 1 ? [differing] : [])];
+  return [
+    step('published: one worker', report.steps),
+    step('as many workers as ours', report.wide),
+    forks,
+    targets,
+    ...(differing.length > 1 ? [differing] : []),
+  ];
 }
 
 function headline(report: Report): string {

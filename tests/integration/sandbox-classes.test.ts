@@ -117,8 +117,8 @@ const POISONS: readonly string[] = [
   'from abc import abstractmethod\nfrom collections import Counter\n@abstractmethod\n@(lambda c: Counter)\nclass A: pass\ndef f(a): return 1',
   'from abc import abstractmethod\nfrom collections import Counter\n@abstractmethod\nclass A(metaclass=lambda *a: Counter): pass\ndef f(a): return 1',
   // Memory that stays, for a program that catches what then fails.
-  'x = [bytearray(350 << 20)]\ndef f(a): return len(x)',
-  'def f(a):\n x = [bytearray(350 << 20)]\n x.append(x)\n return 1',
+  'x = [bytes(350 << 20)]\ndef f(a): return len(x)',
+  'def f(a):\n x = [bytes(350 << 20)]\n x.append(x)\n return 1',
   // Finalisers that run among later programs.
   'def g():\n try: yield 1\n finally: import program; program.f = lambda a: 9\nx = g(); next(x)\nkeep = [x]\nkeep.append(keep)\ndef f(a): return 1',
 ]; // prettier-ignore
@@ -130,7 +130,7 @@ const SHOWING: readonly (readonly [code: string, input: string])[] = [
     'from abc import ABC\nfrom collections import Counter\nclass A(ABC):\n kind = Counter\ndef f(a):\n A()\n return 1',
     '1',
   ],
-  ['def f(a):\n try: return len(bytearray(300 << 20))\n except MemoryError: return 0', '1'],
+  ['def f(a):\n try: return len(bytes(300 << 20))\n except MemoryError: return 0', '1'],
   ['def f(a):\n for _ in range(3000): a = [a, [a]]\n return 3', '1'],
 ]; // prettier-ignore
 
@@ -171,7 +171,7 @@ const STATEFUL: readonly string[] = [
   'import sys\ndef f(a):\n sys.path.append("x")\n return sys.path.count("x")',
   'from abc import ABC, abstractmethod\nfrom collections import Counter\nclass A(ABC): kind = Counter\ndef f(a):\n A()\n abstractmethod(Counter)\n class B(ABC): kind = Counter\n B()',
   'import re\nclass F(int):\n def __hash__(s): return 0\n def __eq__(s, o): return True\n def __and__(s, o): return 2 & o\ndef f(a):\n x = re.findall("a+", "Aa")\n re.compile("a+", F(0))\n return x',
-  'keep = []\ndef f(a):\n import itertools\n try: x = [bytearray(200 << 20)]\n except MemoryError: return 0\n x.append(x)\n return 1',
+  'keep = []\ndef f(a):\n import itertools\n try: x = [bytes(200 << 20)]\n except MemoryError: return 0\n x.append(x)\n return 1',
 ]; // prettier-ignore
 
 /** Outcomes as they are compared: messages may name addresses. */

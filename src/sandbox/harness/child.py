@@ -31,7 +31,7 @@ _list, _tuple, _dict, _set, _frozenset = list, tuple, dict, set, frozenset
 MAX_DIGITS = 4300
 
 
-_collect, _bytearray = gc.collect, bytearray
+_collect = gc.collect
 # Exit status of a child in which programs, or inputs, may no longer share a process.
 UNSHARED = 96
 
@@ -161,8 +161,8 @@ def has_room(size):
         return True
     for attempt in (1, 2):
         try:
-            # Large blocks are mapped, not touched: this asks for address space only.
-            _bytearray(size)
+            # A large block of zeros is mapped and not touched (a bytearray would be): this asks for address space only.
+            _bytes(size)
             return True
         except _MemoryError:
             if attempt == 1:

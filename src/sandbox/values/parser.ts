@@ -363,8 +363,9 @@ export function parseLiteral(text: string): LiteralResult {
 
 /**
  * True for what may stand between the brackets of `f(...)`: literals and the constructors set, frozenset, list, tuple,
- * dict, float, complex, range, bytes, bytearray over literals, positional or by keyword. No names, calls, operators,
- * stars or walruses, so the text cannot close the bracket or run anything.
+ * dict, float, complex, range, bytes, bytearray over positional literals; arguments of f by position or by keyword. No
+ * names, other calls, operators, stars or walruses, so the text cannot close the bracket or run anything. `dict(a=1)` is
+ * refused with the other expressions: `{'a': 1}` says the same, and of the published rows 5 of 14,060 have it.
  */
 export function isLiteralArguments(
   text: string,
