@@ -5,9 +5,9 @@
  *   strict   a child an input
  *   batched  a child a program; after a time-out the inputs behind it go on in a new child, after any other abnormal end
  *            all inputs are run strictly
- *   pure     a child for up to 32 programs; after any abnormal end each program is run as batched
+ *   pure     a child for up to 64 programs; after any abnormal end each program is run as batched
  *
- * Without a wish the class is pure where the static check allows it, else batched where no way is seen to carry state
+ * A wish is followed as far as it is safe. Without one the class is pure where the static check allows it, else batched where no way is seen to carry state
  * from one input to the next, else strict.
  */
 import type { Analyser, Prepared } from './analysis.js';
@@ -18,8 +18,8 @@ import type { Pool } from './pool.js';
 import type { Analysis, ExecutionClass, ExecutionRequest, ExecutionResult, Limits, Outcome } from './port.js';
 import { isLiteralArguments } from './values.js';
 
-const PROGRAMS_A_CHILD = 32;
-const INPUTS_A_CHILD = 320;
+const PROGRAMS_A_CHILD = 64;
+const INPUTS_A_CHILD = 640;
 
 /** One program and its accepted inputs under one class and set of limits. */
 interface Unit {
@@ -225,13 +225,13 @@ export function refuseInput(input: string): Outcome | undefined {
 
 function chooseClass(request: ExecutionRequest, unit: Unit, analysis: Analysis | undefined): ExecutionClass {
   if (request.class === 'strict') return 'strict';
-  if (request.class === 'batched') return 'batched';
-  if (analysis?.pure === true && unit.inputs.length <= INPUTS_A_CHILD) return 'pure';
-  // Asked for pure and not pure: the next class that is safe.
+  if (request.class !== 'batched' && analysis?.pure === true && unit.inputs.length <= INPUTS_A_CHILD)
+    return 'pure';
+  // Asked for a class that the program may not have: the next one that is safe.
   return analysis?.stateless === true ? 'batched' : 'strict';
 }
 
-/** Pure programs of equal limits, up to 32 together. */
+/** Pure programs of equal limits, up to PROGRAMS_A_CHILD together. */
 function groups(plans: readonly Plan[]): readonly (readonly Plan[])[] {
   const out: Plan[][] = [];
   const open = new Map<string, { plans: Plan[]; inputs: number }>();

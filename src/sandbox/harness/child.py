@@ -166,7 +166,7 @@ def has_room(size):
         return True
     for attempt in (1, 2):
         try:
-            # Mapped and, other than a bytearray, not touched: this asks for address space only.
+            # A large block of zeros is mapped and not touched (a bytearray would be): this asks for address space only.
             _bytes(size)
             return True
         except _MemoryError:

@@ -69,17 +69,17 @@ def serve(control, filter_bytes):
 
 def address_space():
     """Bytes of address space in use, by trying limits (there is no /proc): the least that lets one more page be mapped."""
-    low, high = 0, 1 << 40
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    low, high = 0, 1 << 40 if soft == resource.RLIM_INFINITY else soft
     while high - low > 1 << 20:
         middle = (low + high) // 2
         resource.setrlimit(resource.RLIMIT_AS, (middle, hard))
         try:
             mmap.mmap(-1, 1 << 12).close()
             high = middle
-        except OSError:
+        except (OSError, MemoryError):
             low = middle
-    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     return high
 
 
