@@ -1,4 +1,4 @@
-/** A Python script that is spoken to in lines. */
+/** A script that is spoken to in lines. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -17,24 +17,31 @@ export class LineProcess {
   }
 
   /**
-   * Starts `script` under `python`, sends the first line and waits for `ready`.
+   * Starts `script` under `interpreter`, sends the first line and waits for `ready`.
    * @param script of this folder, or a URL
    * @param flags of the interpreter; by default it sees no installed packages
+   * @param env beside this process's own
    */
   static async start(
-    python: string,
+    interpreter: string,
     script: string | URL,
     args: readonly string[],
     first: unknown,
-    flags: readonly string[] = ['-s', '-S', '-B'],
+    {
+      flags = ['-s', '-S', '-B'],
+      env = {},
+    }: { readonly flags?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {},
   ): Promise<LineProcess> {
     const file = fileURLToPath(new URL(script, import.meta.url));
-    const child = spawn(python, [...flags, file, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(interpreter, [...flags, file, ...args], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
+    });
     await once(child, 'spawn');
-    if (child.pid === undefined) throw new Error(`${script} has no process id`);
+    if (child.pid === undefined) throw new Error(`${file} has no process id`);
     const started = new LineProcess(child, child.pid);
     const answer = await started.ask(JSON.stringify(first));
-    if (answer !== 'ready') throw new Error(`${script} said ${answer.slice(0, 100)}, not ready`);
+    if (answer !== 'ready') throw new Error(`${file} said ${answer.slice(0, 100)}, not ready`);
     return started;
   }
 

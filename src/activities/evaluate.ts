@@ -19,7 +19,7 @@ export function makeEvaluate(dependencies: EvaluateDependencies): EvaluateSteps[
       const config = await configs.of(context.run);
       const examples = tinyHeldOut(config.evaluation.perBucket);
       const prompts = examples.map(({ task }) =>
-        codec.solvePrompt(task.kind, taskKinds[task.kind].solverView(task)),
+        codec.solvePrompt(task.kind, taskKinds[task.kind].solve(task)),
       );
       const samples = await engine.sample(
         context.checkpoint,
@@ -47,7 +47,7 @@ export function makeEvaluate(dependencies: EvaluateDependencies): EvaluateSteps[
           const answer = answers[i] ?? null;
           return answer === null
             ? []
-            : [{ id: task.taskId, ...taskKinds[task.kind].judgeInput(task, answer) }];
+            : [{ id: task.taskId, ...taskKinds[task.kind].verify.question(task, answer) }];
         }),
       );
       const verdictOf = new Map(verdicts.map((verdict) => [verdict.id, verdict]));

@@ -1,9 +1,12 @@
 /** Samples many prompts in chunks, each recorded before the next: what a dead worker had finished is kept. */
-import type { AzrEvent } from '../../schemas/generated/events.js';
+import type { AzrEvent, Finish } from '../../schemas/generated/events.js';
 import type { CheckpointRef, PolicyEngine, Sample, SampleRequest } from '../policy/port.js';
 
 /** Large enough to keep the sampler's batch full, small enough to lose little. */
 const CHUNK_REQUESTS = 4096;
+
+/** As the log says it: a stop string ends an answer as the end token does. */
+export const finishOf = ({ finish }: Sample): Finish => (finish === 'length' ? 'length' : 'end');
 
 export interface Planned<T> {
   readonly item: T;

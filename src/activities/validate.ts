@@ -104,7 +104,7 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
           id: proposal.proposalId,
           code: parsed.code,
           inputs: parsed.inputs,
-          expects: proposal.kind === 'error' ? ('error' as const) : ('value' as const),
+          kind: proposal.kind,
         })),
         { policy: config.sandbox.policy, bannedErrorKeywords: config.propose.bannedErrorKeywords },
       );

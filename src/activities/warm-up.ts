@@ -49,14 +49,20 @@ export function makeWarmUp(dependencies: LearnerDependencies): LearnerSteps['war
 export function* warmUpBatches(config: RunConfig): Generator<LearnRow[]> {
   const { warmUp } = tinyPolicy(config.policy);
   const mix = { ...warmUp, maxReferences: config.propose.references };
+  const early = { ...mix, thinkShares: warmUp.early.thinkShares, directLengths: null };
   const features = tinyFeatures(config.propose);
   for (let step = 0; step < warmUp.steps; step++)
-    yield warmUpRows(seedOf(config.seed, 'warm-up', step), warmUp.rowsPerStep, mix, features);
+    yield warmUpRows(
+      seedOf(config.seed, 'warm-up', step),
+      warmUp.rowsPerStep,
+      step < warmUp.early.steps ? early : mix,
+      features,
+    );
 }
 
 /** Exported for bench search, which warms up outside of a run. */
 export function warmUpConfig(config: RunConfig): ImitationConfig {
-  const { optimiser, rowsPerStep, steps, decay } = tinyPolicy(config.policy).warmUp;
+  const { aggregation, optimiser, rowsPerStep, steps, decay } = tinyPolicy(config.policy).warmUp;
   return {
     ...optimiser,
     ...(decay === 'linear' ? { linearDecaySteps: steps } : {}),
@@ -66,7 +72,7 @@ export function warmUpConfig(config: RunConfig): ImitationConfig {
     entropyCoefficient: 0,
     minibatches: 1,
     microbatchRows: rowsPerStep,
-    aggregation: 'token',
+    aggregation,
     shuffleSeed: 0,
   };
 }

@@ -6,7 +6,9 @@ import { EXIT } from './exit-codes.js';
 import { addExportCommands } from './export.js';
 import { addForkCommand } from './fork.js';
 import { addImportCommands } from './import.js';
+import { addLearnerCommands } from './learner.js';
 import { addMeasureCommand } from './measure.js';
+import { addModelCommands } from './model.js';
 import { tell } from './output.js';
 import { addPresetCommands } from './presets.js';
 import { addProjectionCommands } from './projection.js';
@@ -54,6 +56,8 @@ addProjectionCommands(program);
 addSeedCommands(program);
 addSandboxCommands(program);
 addMeasureCommand(program);
+addModelCommands(program);
+addLearnerCommands(program);
 addWorkerCommand(program);
 
 try {

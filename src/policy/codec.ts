@@ -22,7 +22,7 @@ export interface ProposalReference {
 
 export interface Completion {
   readonly tokens: readonly number[];
-  readonly finish: 'end' | 'length';
+  readonly finish: 'end' | 'stop' | 'length';
 }
 
 export interface PolicyCodec {

@@ -67,7 +67,14 @@ function carryOut(
     case 'initialise':
       return engine.initialise(call.spec, call.seed, call.folder);
     case 'sample':
-      return engine.sample(call.checkpoint, call.requests, { signal, onProgress });
+      return engine.sample(call.checkpoint, call.requests, {
+        signal,
+        onProgress,
+        ...(call.tokenTexts === undefined ? {} : { tokenTexts: call.tokenTexts }),
+        ...(call.streams
+          ? { onTokens: (sample, tokens) => send({ type: 'tokens', id, sample, tokens }) }
+          : {}),
+      });
     case 'learn':
       return engine.learn(call.parent, call.rows, call.config, call.folder, {
         signal,

@@ -1,5 +1,13 @@
 /** What the engine's process and its owner say to each other over the IPC channel (structured clone). */
-import type { BackendInfo, CheckpointRef, LearnConfig, LearnRow, ModelSpec, SampleRequest } from './port.js';
+import type {
+  BackendInfo,
+  CheckpointRef,
+  LearnConfig,
+  LearnRow,
+  ModelSpec,
+  SampleRequest,
+  TokenTexts,
+} from './port.js';
 
 export type EngineCall =
   | { readonly kind: 'initialise'; readonly spec: ModelSpec; readonly seed: number; readonly folder: string }
@@ -7,6 +15,9 @@ export type EngineCall =
       readonly kind: 'sample';
       readonly checkpoint: CheckpointRef;
       readonly requests: readonly SampleRequest[];
+      readonly tokenTexts?: TokenTexts;
+      /** Whether tokens are wanted as they come. */
+      readonly streams: boolean;
     }
   | {
       readonly kind: 'learn';
@@ -35,6 +46,13 @@ export type EngineReply =
   | { readonly type: 'ready'; readonly backend: BackendInfo }
   | { readonly type: 'failed-to-start'; readonly message: string }
   | { readonly type: 'progress'; readonly id: number; readonly values: readonly number[] }
+  /** A sample's next tokens. */
+  | {
+      readonly type: 'tokens';
+      readonly id: number;
+      readonly sample: string;
+      readonly tokens: readonly number[];
+    }
   /** An `imitate` asks for its next batch. */
   | { readonly type: 'want-batch'; readonly id: number }
   | { readonly type: 'result'; readonly id: number; readonly value: unknown }

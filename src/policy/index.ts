@@ -4,7 +4,15 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { EngineCall, EngineReply, EngineRequest } from './engine-protocol.js';
 import { EngineLog } from './engine-log.js';
-import type { BackendInfo, CheckpointRef, LearnRow, LearnStatistics, PolicyEngine, Sample } from './port.js';
+import type {
+  BackendInfo,
+  CheckpointRef,
+  LearnRow,
+  LearnStatistics,
+  PolicyEngine,
+  Sample,
+  SampleOptions,
+} from './port.js';
 
 export interface PolicyEngineOptions {
   /** Threads of TensorFlow; default: the machine's cores. */
@@ -44,12 +52,14 @@ interface PendingCall {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly onProgress: ((...values: readonly number[]) => void) | undefined;
+  readonly onTokens: SampleOptions['onTokens'];
   readonly batches: AsyncIterator<readonly LearnRow[]> | Iterator<readonly LearnRow[]> | undefined;
 }
 
 interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((...values: readonly number[]) => void) | undefined;
+  readonly onTokens?: SampleOptions['onTokens'];
   readonly batches?: AsyncIterable<readonly LearnRow[]> | Iterable<readonly LearnRow[]>;
 }
 
@@ -118,8 +128,9 @@ class EngineHost {
     const batches = options.batches === undefined ? undefined : iterator(options.batches);
     try {
       return await new Promise<T>((resolve, reject) => {
-        const { onProgress } = options;
-        this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject, onProgress, batches });
+        const { onProgress, onTokens } = options;
+        const settle = { resolve: resolve as (value: unknown) => void, reject };
+        this.#pending.set(id, { ...settle, onProgress, onTokens, batches });
         this.#send({ type: 'call', id, call });
       });
     } catch (error) {
@@ -139,6 +150,9 @@ class EngineHost {
     switch (reply.type) {
       case 'progress':
         call.onProgress?.(...reply.values);
+        break;
+      case 'tokens':
+        call.onTokens?.(reply.sample, reply.tokens);
         break;
       case 'want-batch':
         void (async () => {
@@ -190,8 +204,18 @@ class RemoteEngine implements PolicyEngine {
 
   sample: PolicyEngine['sample'] = (checkpoint, requests, options = {}) =>
     this.#host.call<readonly Sample[]>(
-      { kind: 'sample', checkpoint, requests },
-      { signal: options.signal, onProgress: options.onProgress as CallOptions['onProgress'] },
+      {
+        kind: 'sample',
+        checkpoint,
+        requests,
+        streams: options.onTokens !== undefined,
+        ...(options.tokenTexts === undefined ? {} : { tokenTexts: options.tokenTexts }),
+      },
+      {
+        signal: options.signal,
+        onProgress: options.onProgress as CallOptions['onProgress'],
+        onTokens: options.onTokens,
+      },
     );
 
   learn: PolicyEngine['learn'] = (parent, rows, config, folder, options = {}) =>

@@ -96,15 +96,44 @@ export interface SampleRequest {
   readonly maxTokens: number;
   /** Name of a start state of the grammar; absent: unconstrained. */
   readonly grammar?: string;
+  /** Draw from the k most probable tokens only; absent: from all. */
+  readonly topK?: number;
+  /** Draw from the fewest tokens whose mass reaches this; absent or 1: from all. */
+  readonly topP?: number;
+  /** Draw from tokens at least this share as probable as the most probable one; absent or 0: from all. */
+  readonly minP?: number;
+  /** Texts that end the completion, within tokens or across them; they need SampleOptions.tokenTexts. */
+  readonly stop?: readonly string[];
+  /** End tokens do not end the completion: it has maxTokens tokens. */
+  readonly ignoreEnd?: boolean;
+}
+
+/** The bytes that each token stands for: those of token i are `bytes[ends[i - 1]]` to before `bytes[ends[i]]`. */
+export interface TokenTexts {
+  readonly bytes: Uint8Array;
+  /** [vocabulary] */
+  readonly ends: Int32Array;
+}
+
+export interface SampleOptions {
+  readonly signal?: AbortSignal;
+  /** Called with the tokens so far, at least once a second. */
+  readonly onProgress?: (tokens: number) => void;
+  /** Called with a sample's next tokens, as they come. */
+  readonly onTokens?: (id: string, tokens: readonly number[]) => void;
+  readonly tokenTexts?: TokenTexts;
 }
 
 export interface Sample {
   readonly id: string;
   /** Completion tokens, the end token included when it was drawn. */
   readonly tokens: readonly number[];
-  /** Log-probability of each completion token under the sampling distribution (temperature 1, grammar applied). */
+  /** Log-probability of each completion token under the policy: temperature 1, grammar applied, nothing truncated. */
   readonly logProbs: readonly number[];
-  readonly finish: 'end' | 'length';
+  /** `end`: an end token; `stop`: a stop string, of which the last token may hold more; `length`: maxTokens. */
+  readonly finish: 'end' | 'stop' | 'length';
+  /** The stop string that was met. */
+  readonly stop?: string;
 }
 
 /** One row for the learner: loss is on the completion's tokens. */
@@ -116,6 +145,8 @@ export interface LearnRow {
   readonly completion: readonly number[];
   /** Behaviour log-probabilities; empty for likelihood rows. */
   readonly logProbs: readonly number[];
+  /** Which of the completion's tokens the loss is on; absent: all. */
+  readonly mask?: readonly boolean[];
   readonly advantage: number;
   readonly grammar?: string;
 }
@@ -143,6 +174,8 @@ export interface LearnConfig {
   readonly aggregation: 'token' | 'sequence';
   /** Order of rows in minibatches. */
   readonly shuffleSeed: number;
+  /** Keep the layers' inputs alone and compute the rest again for the gradients: less memory, more time. Absent: no. */
+  readonly recompute?: boolean;
 }
 
 /** A warm-up's configuration. */
@@ -183,11 +216,11 @@ export interface PolicyEngine {
   readonly backend: BackendInfo;
   /** Fresh weights from a seed, saved as version 0 without any training. */
   initialise(spec: ModelSpec, seed: number, folder: string): Promise<CheckpointRef>;
-  /** Samples in request order. `onProgress(tokensSoFar)` is called at least once a second. */
+  /** Samples in request order. */
   sample(
     checkpoint: CheckpointRef,
     requests: readonly SampleRequest[],
-    options?: { readonly signal?: AbortSignal; readonly onProgress?: (tokens: number) => void },
+    options?: SampleOptions,
   ): Promise<readonly Sample[]>;
   /**
    * One pass over `rows`: loads the parent (weights and optimiser), steps, saves the child into `folder`. `reference` is

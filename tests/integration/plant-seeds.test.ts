@@ -22,7 +22,7 @@ import { runStarted } from '../support/synthetic-run.js';
 import { characterTokenizer } from '../unit/policy-text/character-tokenizer.js';
 
 const textCodec = createTextCodec({
-  ...{ tokenizer: characterTokenizer, wrapper: 'answer', maxResponseTokens: 100 },
+  ...{ tokenizer: characterTokenizer, wrapper: 'think', maxResponseTokens: 100 },
 });
 let kafka: TestKafka;
 let log: EventLog;

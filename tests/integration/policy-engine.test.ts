@@ -3,28 +3,23 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadCheckpoint } from '../../src/learner/checkpoint.js';
-import { GradientProgram, UpdateProgram } from '../../src/policy/engine/learner-graph.js';
+import { loadCheckpoint, type Checkpoint } from '../../src/learner/checkpoint.js';
+import { GradientProgram, PLAIN_VARIANT } from '../../src/policy/engine/learner-graph.js';
 import { microbatchTensors } from '../../src/policy/engine/microbatch.js';
-import { Native } from '../../src/policy/engine/native.js';
+import { tensorsOf, type ModelTensors } from '../../src/policy/engine/model.js';
+import { Native, type NativeTensor } from '../../src/policy/engine/native.js';
 import { parameterShapes } from '../../src/policy/engine/parameters.js';
 import { ScoreProgram } from '../../src/policy/engine/score-graph.js';
 import { TensorflowEngine } from '../../src/policy/engine/tensorflow-engine.js';
-import { uniform } from '../../src/policy/engine/uniforms.js';
-import type {
-  CheckpointRef,
-  LearnConfig,
-  LearnRow,
-  ModelSpec,
-  Sample,
-  SampleRequest,
-} from '../../src/policy/port.js';
+import { Update } from '../../src/policy/engine/update.js';
+import type { CheckpointRef, LearnConfig, LearnRow, SampleRequest } from '../../src/policy/port.js';
 import { tinySpec } from '../../src/policy/tiny/spec.js';
 import { warmUpRows } from '../../src/policy/tiny/warm-up.js';
 import { Random } from '../../src/random.js';
-import { referenceSteps, type Matrix, type Weights } from '../unit/policy/reference-model.js';
+import { expectFollowsReference } from '../support/follows-reference.js';
+import { referenceLoss, referenceSteps, type Matrix, type Weights } from '../unit/policy/reference-model.js';
 
-const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 80 });
+const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 96 });
 const mix = {
   proposeShare: 0.4,
   proposeLengths: [1, 1, 1],
@@ -32,7 +27,9 @@ const mix = {
   thinkShares: [0.7, 0.7, 0.7],
   kinds: [1, 1, 1],
   maxReferences: 2,
-};
+  directLengths: null,
+  inductionTargets: 'drawn',
+} as const;
 const config: LearnConfig = {
   learningRate: 3e-3,
   betas: [0.9, 0.999],
@@ -87,55 +84,10 @@ function requestsOf(count: number, over: Partial<SampleRequest> = {}): SampleReq
   );
 }
 
-/** The token that inverse-CDF sampling takes, and how far the uniform is from the nearest boundary. */
-function inverseCdf(sampling: Float64Array, u: number): { token: number; margin: number } {
-  let sum = 0;
-  let token = -1;
-  let margin = 1;
-  sampling.forEach((logP, t) => {
-    sum += Math.exp(logP);
-    margin = Math.min(margin, Math.abs(sum - u));
-    if (token < 0 && sum > u) token = t;
-  });
-  return { token, margin };
-}
-
-function expectFollowsReference(
-  model: ModelSpec,
-  requests: readonly SampleRequest[],
-  samples: readonly Sample[],
-): void {
-  let worst = 0;
-  samples.forEach((sample, i) => {
-    const request = requests[i] as SampleRequest;
-    expect(sample.id).toBe(request.id);
-    expect(sample.tokens.length).toBeGreaterThan(0);
-    expect(sample.finish).toBe(sample.tokens.at(-1) === model.endToken ? 'end' : 'length');
-    if (sample.finish === 'length') expect(sample.tokens.length).toBe(request.maxTokens);
-    const steps = referenceSteps(model, weights, {
-      prompt: request.prompt,
-      completion: sample.tokens,
-      temperature: request.temperature === 0 ? 1 : request.temperature,
-      ...(request.grammar === undefined ? {} : { grammar: request.grammar }),
-    });
-    steps.forEach(({ logProbs, sampling, token }, t) => {
-      worst = Math.max(worst, Math.abs((logProbs[token] ?? Number.NaN) - (sample.logProbs[t] ?? Number.NaN)));
-      if (request.temperature === 0) {
-        expect(logProbs[token]).toBeGreaterThan(Math.max(...logProbs) - 1e-4);
-      } else {
-        const { token: expected, margin } = inverseCdf(sampling, uniform(request.seed, t));
-        // Where the uniform falls on a boundary, rounding may decide.
-        if (margin > 1e-5) expect(token).toBe(expected);
-      }
-    });
-  });
-  expect(worst).toBeLessThan(1e-4);
-}
-
 describe('sampling against full forward passes of a second implementation', () => {
   it('draws each token from the masked distribution by its own uniform', async () => {
     const requests = requestsOf(24);
-    expectFollowsReference(spec, requests, await engine.sample(taught, requests));
+    expectFollowsReference(spec, weights, requests, await engine.sample(taught, requests));
   });
 
   it('is greedy at temperature 0, and holds different temperatures and lengths in one batch', async () => {
@@ -144,12 +96,12 @@ describe('sampling against full forward passes of a second implementation', () =
       temperature: [0, 0.5, 1.7][i % 3] ?? 1,
       maxTokens: 3 + (i % 11),
     }));
-    expectFollowsReference(spec, requests, await engine.sample(taught, requests));
+    expectFollowsReference(spec, weights, requests, await engine.sample(taught, requests));
   });
 
   it('samples without a grammar', async () => {
     const requests = requestsOf(6).map(({ grammar: _grammar, ...request }) => request);
-    expectFollowsReference(spec, requests, await engine.sample(taught, requests));
+    expectFollowsReference(spec, weights, requests, await engine.sample(taught, requests));
   });
 
   it('goes up to the end of the context', async () => {
@@ -157,7 +109,7 @@ describe('sampling against full forward passes of a second implementation', () =
     const requests = [
       { id: 'long', prompt, seed: 4, temperature: 1, maxTokens: spec.context - prompt.length },
     ];
-    expectFollowsReference(spec, requests, await engine.sample(taught, requests));
+    expectFollowsReference(spec, weights, requests, await engine.sample(taught, requests));
   });
 
   it('does not depend on batch mates', async () => {
@@ -232,31 +184,6 @@ async function learnRows(count: number, seed: number): Promise<LearnRow[]> {
   }));
 }
 
-/** The loss as the docstring of learner-graph.ts states it, from the second implementation. */
-function referenceLoss(
-  model: Weights,
-  rows: readonly LearnRow[],
-  c: LearnConfig,
-  held: Weights = model,
-): number {
-  const tokens = rows.reduce((sum, row) => sum + row.completion.length, 0);
-  return rows.reduce((loss, row) => {
-    const w = c.aggregation === 'token' ? 1 / tokens : 1 / (rows.length * row.completion.length);
-    const heldSteps = held === model ? [] : referenceSteps(spec, held, row);
-    return referenceSteps(spec, model, row).reduce((sum, { logProbs, token }, i) => {
-      const ratio = Math.exp((logProbs[token] ?? 0) - (row.logProbs[i] ?? 0));
-      const clipped = Math.min(Math.max(ratio, 1 - c.clipLow), 1 + c.clipHigh);
-      const entropy = -logProbs.reduce((h, logP) => (logP === -Infinity ? h : h + Math.exp(logP) * logP), 0);
-      const worst = Math.max(-row.advantage * ratio, -row.advantage * clipped);
-      const policy =
-        c.dualClip !== undefined && row.advantage < 0 ? Math.min(worst, -row.advantage * c.dualClip) : worst;
-      const d = heldSteps.length === 0 ? 0 : (heldSteps[i]?.logProbs[token] ?? 0) - (logProbs[token] ?? 0);
-      const divergence = (c.klCoefficient ?? 0) * (Math.exp(d) - d - 1);
-      return sum + w * (policy - c.entropyCoefficient * entropy + divergence);
-    }, loss);
-  }, 0);
-}
-
 describe('learning against finite differences and a second optimiser', () => {
   it.each([
     ['plain', 'token', {}],
@@ -270,9 +197,9 @@ describe('learning against finite differences and a second optimiser', () => {
     const native = new Native();
     const { dualClip, klCoefficient } = c;
     const held = klCoefficient === undefined ? undefined : (await loadCheckpoint(fresh)).weights;
-    const variant = { dualClip: dualClip !== undefined, reference: held !== undefined, entropy: true };
+    const variant = { ...PLAIN_VARIANT, dualClip: dualClip !== undefined, reference: held !== undefined };
     const program = new GradientProgram(native, spec, variant);
-    const lossOf = (model: Weights): number => referenceLoss(model, rows, c, held);
+    const lossOf = (model: Weights): number => referenceLoss(spec, model, rows, c, held);
     const names = parameterShapes(spec);
     const parameters = names.map(({ name, shape }) =>
       native.create(Float32Array.from((weights.get(name) as Matrix).data), shape),
@@ -303,9 +230,9 @@ describe('learning against finite differences and a second optimiser', () => {
     );
     expect(sums.clipped).toBeGreaterThan(0);
     expect(sums.loss).toBeCloseTo(lossOf(weights), 5);
-    const plainLoss = referenceLoss(weights, rows, { ...config, aggregation });
-    // Each addition tells on these rows.
-    if (added.length > 0) expect(Math.abs(sums.loss - plainLoss)).toBeGreaterThan(1e-3);
+    const plainLoss = referenceLoss(spec, weights, rows, { ...config, aggregation });
+    // Each addition tells on these rows, twenty times what the losses may differ by.
+    if (added.length > 0) expect(Math.abs(sums.loss - plainLoss)).toBeGreaterThan(1e-4);
     const scores = native.read(referenceLogProbs);
     rows
       .flatMap((row) => referenceSteps(spec, held ?? weights, row))
@@ -340,7 +267,7 @@ describe('learning against finite differences and a second optimiser', () => {
     const at = (name: string): string => path.join(folder, name);
     const plain = await engine.learn(taught, rows, c, at('not-held'));
     const result = await engine.learn(taught, rows, held, at('held'), { reference: fresh });
-    const away = referenceLoss(weights, rows, held, (await loadCheckpoint(fresh)).weights);
+    const away = referenceLoss(spec, weights, rows, held, (await loadCheckpoint(fresh)).weights);
     expect(result.statistics.loss).toBeCloseTo(away, 4);
     const { groups, tokens } = result.statistics;
     const divergence =
@@ -370,9 +297,13 @@ describe('learning against finite differences and a second optimiser', () => {
     );
   });
 
-  it('AdamW as PyTorch states it, after clipping by global norm', () => {
+  it.each([
+    ['all parameters at once', 2 ** 30],
+    ['a few at a time, old tensors let go of', 5000],
+  ])('AdamW as PyTorch states it, after clipping by global norm, %s', (_name, groupBytes) => {
     const native = new Native();
-    const program = new UpdateProgram(native, spec);
+    const before = native.tensors;
+    const update = new Update(native, spec, groupBytes);
     const random = new Random(23);
     const shapes = parameterShapes(spec);
     const sizes = shapes.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
@@ -381,13 +312,20 @@ describe('learning against finite differences and a second optimiser', () => {
     const [p, m, v] = [draw(1), sizes.map((n) => new Float64Array(n)), sizes.map((n) => new Float64Array(n))];
     const upload = (values: readonly Float64Array[]): { id: number; shape: readonly number[] }[] =>
       values.map((data, i) => native.create(Float32Array.from(data), shapes[i]?.shape ?? []));
-    let state = { parameters: upload(p), first: upload(m), second: upload(v) };
+    let state: ModelTensors = { parameters: upload(p), first: upload(m), second: upload(v) };
     const settings = { ...config, learningRate: 0.01, weightDecay: 0.1, epsilon: 1e-4, maxGradNorm: 0.7 };
     for (let step = 1; step <= 4; step++) {
       const g = draw(step === 2 ? 1e-6 : 1);
       const norm = Math.sqrt(g.reduce((sum, part) => sum + part.reduce((s, x) => s + x * x, 0), 0));
-      const result = program.run(native, state, upload(g), settings, step);
-      expect(result.gradNorm / norm).toBeCloseTo(1, 4);
+      const gradients = upload(g);
+      const gradNorm = update.norm(gradients);
+      expect(gradNorm / norm).toBeCloseTo(1, 4);
+      const release = (tensors: readonly NativeTensor[]): void => native.delete(...tensors);
+      const result = update.run(state, gradients, gradNorm, settings, step, {
+        gradients: release,
+        model: release,
+      });
+      expect(native.tensors - before).toBe(3 * shapes.length);
       const clip = Math.min(1, settings.maxGradNorm / (norm + 1e-6));
       const [b1, b2] = settings.betas;
       p.forEach((values, i) =>
@@ -406,7 +344,8 @@ describe('learning against finite differences and a second optimiser', () => {
         native.read(tensor).forEach((value, k) => expect(Math.abs(value - p[i]![k]!)).toBeLessThan(2e-6)),
       );
     }
-    program.dispose();
+    native.delete(...tensorsOf(state));
+    update.dispose();
   });
 
   it('does not depend on how rows are cut into microbatches', async () => {
@@ -425,6 +364,19 @@ describe('learning against finite differences and a second optimiser', () => {
       );
   });
 
+  it('computes activations again where it is told to, for the same step', async () => {
+    const rows = await learnRows(12, 6);
+    const learn = async (recompute: boolean): Promise<Checkpoint> => {
+      const at = path.join(folder, `recompute-${recompute}`);
+      return loadCheckpoint((await engine.learn(taught, rows, { ...config, recompute }, at)).checkpoint);
+    };
+    const [kept, again] = [await learn(false), await learn(true)];
+    for (const [name, { data }] of kept.weights)
+      data.forEach((value, i) =>
+        expect(Math.abs(value - (again.weights.get(name)?.data[i] ?? Number.NaN)), name).toBeLessThan(1e-6),
+      );
+  });
+
   it('says what happened, by group', async () => {
     const rows = await learnRows(20, 5);
     const whole = { ...config, minibatches: 1 };
@@ -432,7 +384,7 @@ describe('learning against finite differences and a second optimiser', () => {
     const tokens = rows.reduce((sum, row) => sum + row.completion.length, 0);
     expect(statistics.rows).toBe(rows.length);
     expect(statistics.tokens).toBe(tokens);
-    expect(statistics.loss).toBeCloseTo(referenceLoss(weights, rows, whole), 5);
+    expect(statistics.loss).toBeCloseTo(referenceLoss(spec, weights, rows, whole), 5);
     const groups = Object.values(statistics.groups);
     expect(groups.reduce((sum, group) => sum + group.rows, 0)).toBe(rows.length);
     expect(groups.reduce((sum, group) => sum + group.entropy * group.tokens, 0) / tokens).toBeCloseTo(
@@ -508,7 +460,7 @@ describe('checkpoints', () => {
 
 describe('memory', () => {
   it('holds no more tensors and no more memory after 2,000 small steps', async () => {
-    const tiny = tinySpec({ layers: 1, width: 8, heads: 2, hidden: 8, context: 80 });
+    const tiny = tinySpec({ layers: 1, width: 8, heads: 2, hidden: 8, context: 96 });
     const own = new TensorflowEngine(1);
     const base = await own.initialise(tiny, 1, path.join(folder, 'small'));
     const rows = warmUpRows(1, 4, mix);

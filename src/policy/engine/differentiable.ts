@@ -52,24 +52,6 @@ export class Tape {
     ]);
   }
 
-  /** a [..., n, k], b [..., k, m] -> [..., n, m] */
-  batchMatMul(a: Tensor, b: Tensor): Tensor {
-    const o = this.#o;
-    return this.#record(o.batchMatMul(a, b), (g) => [
-      [a, o.batchMatMul(g, b, false, true)],
-      [b, o.batchMatMul(a, g, true, false)],
-    ]);
-  }
-
-  /** a [..., n, k], b [..., m, k] -> [..., n, m] */
-  batchMatMulTransposed(a: Tensor, b: Tensor): Tensor {
-    const o = this.#o;
-    return this.#record(o.batchMatMul(a, b, false, true), (g) => [
-      [a, o.batchMatMul(g, b)],
-      [b, o.batchMatMul(g, a, true, false)],
-    ]);
-  }
-
   /** x [n, m] + bias [m] */
   addBias(x: Tensor, bias: Tensor): Tensor {
     const o = this.#o;
@@ -87,15 +69,51 @@ export class Tape {
     ]);
   }
 
-  /** softmax(x * scale + mask) over the last axis; `mask` broadcasts and takes no gradient. */
-  maskedSoftmax(x: Tensor, scale: number, mask: Tensor): Tensor {
+  /**
+   * softmax(query key^T / sqrt(w) + mask) value, heads side by side.
+   *
+   * The row sums that the softmax's gradient needs are those of dO * O, w columns wide rather than m (Dao et al. 2022,
+   * arXiv 2205.14135, appendix B.2); the scale is on the queries, which are narrower than the scores.
+   * @param query [b, h, g, n, w]: g query heads meet each key head
+   * @param key [b, h, m, w]
+   * @param value [b, h, m, w]
+   * @param mask broadcasts over [b, h, g, n, m]; takes no gradient
+   * @param sizes h, g, n and w
+   * @returns as query
+   */
+  attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor,
+    sizes: { readonly h: number; readonly g: number; readonly n: Tensor; readonly w: number },
+  ): Tensor {
     const o = this.#o;
-    const factor = o.graph.scalar(scale);
-    const p = o.softmax(o.add(o.mul(x, factor), mask));
-    return this.#record(p, (g) => {
-      const gp = o.mul(g, p);
-      return [[x, o.mul(o.sub(gp, o.mul(p, o.sum(gp, [-1], true))), factor)]];
+    const { h, g, n, w } = sizes;
+    const m = o.size(key, 2);
+    // The queries of a group are rows of one product: no key is repeated.
+    const rows = g === 1 ? n : o.mul(o.graph.int(g), n);
+    const together = (x: Tensor, last: Tensor | number): Tensor => o.reshape(x, [-1, h, rows, last]);
+    const apart = (x: Tensor, last: Tensor | number): Tensor => o.reshape(x, [-1, h, g, n, last]);
+    const factor = o.graph.scalar(1 / Math.sqrt(w));
+    const q = together(o.mul(query, factor), w);
+    const p = together(o.softmax(o.add(apart(o.batchMatMul(q, key, false, true), m), mask)), m);
+    const out = o.batchMatMul(p, value);
+    const output = apart(out, w);
+    this.#recorded.push({
+      output,
+      back: (gradient) => {
+        const dOut = together(gradient, w);
+        const dP = o.batchMatMul(dOut, value, false, true);
+        const dS = o.mul(p, o.sub(dP, o.sum(o.mul(dOut, out), [-1], true)));
+        return [
+          [query, o.mul(apart(o.batchMatMul(dS, key), w), factor)],
+          [key, o.batchMatMul(dS, q, true, false)],
+          [value, o.batchMatMul(p, dOut, true, false)],
+        ];
+      },
     });
+    return output;
   }
 
   /** x [n, d] / rms(x) * weight [d] */
@@ -199,6 +217,22 @@ export class Tape {
     const o = this.#o;
     const nothing = o.graph.constant(new Float32Array(d), [1, d]);
     return this.#record(o.gather(x, indices), (g) => [[x, o.gather(o.concat([g, nothing], 0), inverse)]]);
+  }
+
+  /**
+   * f(x), of which nothing but x is kept: what its gradient needs is computed again when the gradient comes by, and not
+   * earlier (activation recomputation; Chen et al. 2016, arXiv 1604.06174).
+   * @param parameters what else f differentiates.
+   */
+  recomputed(x: Tensor, parameters: readonly Tensor[], f: (tape: Tape, x: Tensor) => Tensor): Tensor {
+    const o = this.#o;
+    return this.#record(f(new Tape(o), x), (g) => {
+      const again = new Tape(o);
+      // Held back until the gradient is there; and no optimiser takes it for the first time's nodes.
+      const start = o.after(x, g);
+      const gradients = again.gradients(f(again, start), g, [start, ...parameters]);
+      return [x, ...parameters].map((input, i) => [input, gradients[i] as Tensor] as const);
+    });
   }
 
   /** Gradients of `wrt`, given the gradient of one output. */

@@ -39,6 +39,7 @@ export type Attribute =
 export interface Node {
   readonly name: string;
   readonly op: string;
+  /** Names of tensors; after them `^` and the name of a node that has to run before this one. */
   readonly inputs: string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
@@ -70,16 +71,23 @@ export class Graph {
     return this.#loops;
   }
 
-  /** A node; its outputs have the given types. Inputs from outside the current loop are captured. */
+  /**
+   * A node; its outputs have the given types. Inputs from outside the current loop are captured.
+   * @param after what has to be there before the node runs, beside its inputs.
+   */
   op(
     op: string,
     inputs: readonly Tensor[],
     attributes: Readonly<Record<string, Attribute>>,
     outputs: readonly DType[],
+    after: readonly Tensor[] = [],
   ): Tensor[] {
     const frame = inputs.length === 0 ? null : this.#frame;
     // Captures add nodes of their own, so they come before this one's name.
-    const names = inputs.map((input) => this.#captured(input).name);
+    const names = [
+      ...inputs.map((input) => this.#captured(input).name),
+      ...after.map(({ name }) => `^${nodeName(name)}`),
+    ];
     const node: Node = { name: `n${this.#nodes.length}`, op, inputs: names, attributes };
     this.#nodes.push(node);
     return outputs.map((dtype, index) => ({ name: `${node.name}:${index}`, dtype, frame }));
@@ -213,7 +221,7 @@ export class Graph {
   }
 
   #nodeOf(tensor: Tensor): Node {
-    const node = this.#nodes[Number(tensor.name.slice(1, tensor.name.indexOf(':')))];
+    const node = this.#nodes[Number(nodeName(tensor.name).slice(1))];
     if (node === undefined) throw new Error(`no node for ${tensor.name}`);
     return node;
   }
@@ -229,6 +237,8 @@ export class Graph {
     return new ProtoWriter().varint(1, 1).bytes(2, meta).finish();
   }
 }
+
+const nodeName = (tensor: string): string => tensor.slice(0, tensor.indexOf(':'));
 
 function encodeNode(node: Node): ProtoWriter {
   const writer = new ProtoWriter().bytes(1, node.name).bytes(2, node.op);

@@ -14,10 +14,10 @@
  *
  * Two additions, each a graph of its own that is built only where it is asked for:
  *
- *   dual clip (Ye et al. 2020, arXiv 1912.09729, equation 5): where A < 0 the loss is at most -A c, c > 1, so that one
+ *   dual clip (Ye et al. 2020, arXiv 1912.09729): where A < 0 the loss is at most -A c, c > 1, so that one
  *   token whose ratio ran away cannot carry the step; its g_i is 0 beyond.
  *
- *   divergence from a reference policy q (Schulman 2020, the estimator k3; in GRPO's loss, arXiv 2402.03300, equation 4):
+ *   divergence from a reference policy q (Schulman 2020, the estimator k3; in GRPO's loss, arXiv 2402.03300):
  *   + k sum_i w_i (exp(d_i) - d_i - 1), d_i = log q_i - log p_i, which adds k w_i (1 - exp(d_i)) to g_i.
  *
  * Deviation from the published trainer: neither d nor the estimate is clamped; a step that overflows is refused.
@@ -47,15 +47,22 @@ export interface MicrobatchSums {
   readonly referenceKl?: Float32Array;
 }
 
-/** Which additions the loss has: each set has a graph of its own. */
-export interface LossVariant {
+/** What a gradient's graph has beside the plain loss: each set has a graph of its own. */
+export interface GradientVariant {
   readonly dualClip: boolean;
   readonly reference: boolean;
   /** Whether the entropy's coefficient may be other than 0. */
   readonly entropy: boolean;
+  /** Whether activations are computed again rather than kept: no addition, but another graph. */
+  readonly recompute: boolean;
 }
 
-export const PLAIN_LOSS: LossVariant = { dualClip: false, reference: false, entropy: true };
+export const PLAIN_VARIANT: GradientVariant = {
+  dualClip: false,
+  reference: false,
+  entropy: true,
+  recompute: false,
+};
 
 export interface MicrobatchTensors {
   /** [b, s]: rows without their last token, which is a target only */
@@ -81,9 +88,9 @@ export interface MicrobatchTensors {
 
 export class GradientProgram {
   readonly #program: Program;
-  readonly #variant: LossVariant;
+  readonly #variant: GradientVariant;
 
-  constructor(native: Native, spec: ModelSpec, variant: LossVariant = PLAIN_LOSS) {
+  constructor(native: Native, spec: ModelSpec, variant: GradientVariant = PLAIN_VARIANT) {
     this.#variant = variant;
     const graph = new Graph();
     const o = new Operations(graph);
@@ -98,7 +105,7 @@ export class GradientProgram {
       graph.placeholder('float'),
     ) as [Tensor, Tensor, Tensor, Tensor];
 
-    const { hidden } = sequenceForward(o, tape, spec, parameters, tokens);
+    const { hidden } = sequenceForward(o, tape, spec, parameters, tokens, { recompute: variant.recompute });
     // [n, vocabulary]
     const logits = logitsOf(tape, spec, parameters, tape.pick(hidden, positions, inverse, spec.width));
     const terms = targetTerms(o, spec, grammarGraph(o, spec).mask(logits, states), targets);
@@ -184,7 +191,10 @@ export class GradientProgram {
     };
   }
 
-  /** @returns the sum of `earlier` and this microbatch's gradients, which the caller deletes, and its sums. */
+  /**
+   * @param earlier gradients to add to; or a scalar 0 for each, before there are any.
+   * @returns the sum of `earlier` and this microbatch's gradients, which the caller deletes, and its sums.
+   */
   run(
     native: Native,
     parameters: readonly NativeTensor[],
@@ -211,114 +221,6 @@ export class GradientProgram {
     const [loss = 0, approxKl = 0, clipped = 0] = sums;
     const all = { loss, approxKl, clipped, entropy, tokenLoss, logProbs };
     return { gradients: outputs, sums: referenceKl === undefined ? all : { ...all, referenceKl } };
-  }
-
-  dispose(): void {
-    this.#program.dispose();
-  }
-}
-
-/**
- * AdamW with decoupled decay (Loshchilov and Hutter 2019), as PyTorch computes it, after clipping by global norm:
- *
- *   g = g * min(1, maxNorm / (|g| + 1e-6));  p = p (1 - lr * decay)
- *   m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
- *   p = p - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)
- */
-export class UpdateProgram {
-  readonly #program: Program;
-  readonly #count: number;
-
-  constructor(native: Native, spec: ModelSpec) {
-    const graph = new Graph();
-    const o = new Operations(graph);
-    const names = parameterShapes(spec).map(({ name }) => name);
-    const group = (): Tensor[] => names.map(() => graph.placeholder('float'));
-    const [parameters, first, second, gradients] = [group(), group(), group(), group()];
-    const settings = graph.placeholder('float');
-    const [lr, b1, b2, epsilon, decay, maxNorm, correction1, correction2] = Array.from(
-      { length: 8 },
-      (_, i) => o.entry(settings, i),
-    ) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
-    const one = graph.scalar(1);
-    // L2Loss is half the sum of squares.
-    const norm = o.sqrt(o.mul(graph.scalar(2), o.addN(gradients.map((x) => o.l2Loss(x)))));
-    const clip = o.select(
-      o.greater(maxNorm, graph.scalar(0)),
-      o.minimum(one, o.div(maxNorm, o.add(norm, graph.scalar(1e-6)))),
-      one,
-    );
-    const step = o.div(lr, correction1);
-    const shrink = o.sub(one, o.mul(lr, decay));
-    const next = names.map((_, i) => {
-      const [p, m, v, raw] = [parameters[i], first[i], second[i], gradients[i]] as [
-        Tensor,
-        Tensor,
-        Tensor,
-        Tensor,
-      ];
-      const g = o.mul(raw, clip);
-      const m1 = o.add(o.mul(b1, m), o.mul(o.sub(one, b1), g));
-      const v1 = o.add(o.mul(b2, v), o.mul(o.sub(one, b2), o.square(g)));
-      const denominator = o.add(o.div(o.sqrt(v1), o.sqrt(correction2)), epsilon);
-      return { p: o.sub(o.mul(p, shrink), o.mul(step, o.div(m1, denominator))), m: m1, v: v1 };
-    });
-    this.#count = names.length;
-    this.#program = native.compile(
-      graph,
-      [...parameters, ...first, ...second, ...gradients, settings],
-      [...next.map(({ p }) => p), ...next.map(({ m }) => m), ...next.map(({ v }) => v), norm],
-    );
-  }
-
-  run(
-    native: Native,
-    state: {
-      parameters: readonly NativeTensor[];
-      first: readonly NativeTensor[];
-      second: readonly NativeTensor[];
-    },
-    gradients: readonly NativeTensor[],
-    settings: {
-      learningRate: number;
-      betas: readonly [number, number];
-      epsilon: number;
-      weightDecay: number;
-      maxGradNorm: number;
-    },
-    step: number,
-  ): { parameters: NativeTensor[]; first: NativeTensor[]; second: NativeTensor[]; gradNorm: number } {
-    const [b1, b2] = settings.betas;
-    const values = native.create(
-      Float32Array.of(
-        settings.learningRate,
-        b1,
-        b2,
-        settings.epsilon,
-        settings.weightDecay,
-        settings.maxGradNorm,
-        1 - b1 ** step,
-        1 - b2 ** step,
-      ),
-      [8],
-    );
-    const outputs = this.#program.run([
-      ...state.parameters,
-      ...state.first,
-      ...state.second,
-      ...gradients,
-      values,
-    ]);
-    const norm = outputs.pop() as NativeTensor;
-    const gradNorm = native.read(norm)[0] ?? Number.NaN;
-    native.delete(values, norm);
-    const n = this.#count;
-    return {
-      parameters: outputs.slice(0, n),
-      first: outputs.slice(n, 2 * n),
-      second: outputs.slice(2 * n),
-      gradNorm,
-    };
   }
 
   dispose(): void {

@@ -6,15 +6,27 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LearnConfig, LearnRow, ModelSpec } from '../port.js';
-import { sizeOf } from '../shape.js';
 import { ONE_HOT_ROWS } from './differentiable.js';
-import { GradientProgram, UpdateProgram, type LossVariant, type MicrobatchSums } from './learner-graph.js';
-import { inputLength, microbatchTensors, planMicrobatches } from './microbatch.js';
-import type { ModelTensors } from './model.js';
+import { GradientProgram, type GradientVariant, type MicrobatchSums } from './learner-graph.js';
+import { inputLength, lossTokens, microbatchTensors, planMicrobatches } from './microbatch.js';
+import { tensorsOf, type ModelTensors } from './model.js';
 import { Scope, type Native, type NativeTensor } from './native.js';
-import { parameterShapes } from './parameters.js';
 import { ScoreProgram } from './score-graph.js';
 import type { StepTotals } from './statistics.js';
+import { Update } from './update.js';
+
+export interface StepOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each microbatch, when `totals` counts its rows. */
+  readonly onRows?: () => void;
+  /** Parameters of the policy that `config.klCoefficient` holds this one to; given with it only. */
+  readonly reference?: readonly NativeTensor[] | undefined;
+  /**
+   * The tensors of `model` are the step's: each is deleted when its successor is there, so that no second model is in
+   * memory, and all are gone when the step fails. Default: they remain the caller's.
+   */
+  readonly consume?: boolean;
+}
 
 export class Learner {
   readonly #native: Native;
@@ -22,21 +34,19 @@ export class Learner {
   /** By variant of the loss, built when first asked for. */
   readonly #gradients = new Map<string, GradientProgram>();
   #score: ScoreProgram | undefined;
-  readonly #update: UpdateProgram;
+  readonly #update: Update;
 
   constructor(native: Native, spec: ModelSpec) {
     this.#native = native;
     this.#spec = spec;
-    this.#update = new UpdateProgram(native, spec);
+    this.#update = new Update(native, spec);
   }
 
   /**
    * One optimiser step.
    * @param kind `policy`: the clipped policy loss; `likelihood`: rows' log-probabilities and advantages are not looked at.
    * @param step number of this step, from 1: the moments' bias correction.
-   * @param reference parameters of the policy that `config.klCoefficient` holds this one to; given with it only.
-   * @param onRows called after each microbatch, when `totals` counts its rows.
-   * @returns new tensors; those of `model` remain the caller's.
+   * @returns new tensors.
    * @throws RangeError when the gradient is not finite: the step is not taken.
    */
   async step(
@@ -46,27 +56,26 @@ export class Learner {
     kind: 'policy' | 'likelihood',
     step: number,
     totals: StepTotals,
-    signal: AbortSignal | undefined,
-    onRows?: () => void,
-    reference?: readonly NativeTensor[],
+    { signal, onRows, reference, consume = false }: StepOptions = {},
   ): Promise<ModelTensors> {
     const native = this.#native;
     using scope = new Scope(native);
-    const variant: LossVariant = {
+    if (consume) scope.hold(tensorsOf(model));
+    const variant: GradientVariant = {
       dualClip: kind === 'policy' && config.dualClip !== undefined,
       reference: kind === 'policy' && reference !== undefined,
       // A small vocabulary's entropy costs nothing: one graph serves both.
       entropy: this.#spec.vocabulary <= ONE_HOT_ROWS || config.entropyCoefficient !== 0,
+      recompute: config.recompute === true,
     };
     const program = this.#gradientOf(variant);
     const values = lossSettings(config, kind, variant);
     const [settings] = scope.hold([native.create(values, [values.length])] as const);
-    const tokens = rows.reduce((sum, row) => sum + row.completion.length, 0);
+    const tokens = rows.reduce((sum, row) => sum + lossTokens(row), 0);
     const weightOf = (row: LearnRow): number =>
-      config.aggregation === 'token' ? 1 / tokens : 1 / (rows.length * row.completion.length);
-    let gradients = scope.hold(
-      parameterShapes(this.#spec).map(({ shape }) => native.create(new Float32Array(sizeOf(shape)), shape)),
-    );
+      config.aggregation === 'token' ? 1 / tokens : 1 / (rows.length * lossTokens(row));
+    const [zero] = scope.hold([native.create(Float32Array.of(0), [])] as const);
+    let gradients: NativeTensor[] | undefined;
     let loss = 0;
     for (const indices of planMicrobatches(rows.map(inputLength), config.microbatchRows)) {
       signal?.throwIfAborted();
@@ -82,10 +91,11 @@ export class Learner {
         inputs.push(referenceLogProbs);
         batch = { ...batch, referenceLogProbs };
       }
-      const result = program.run(native, model.parameters, gradients, batch);
+      const earlier = gradients ?? model.parameters.map(() => zero);
+      const result = program.run(native, model.parameters, earlier, batch);
       scope.hold(result.gradients);
       scope.delete(inputs);
-      scope.delete(gradients);
+      if (gradients !== undefined) scope.delete(gradients);
       gradients = result.gradients;
       loss += result.sums.loss;
       addTokens(totals, part, result.sums);
@@ -93,21 +103,26 @@ export class Learner {
       // Lets a cancellation in.
       await nextTurn();
     }
-    const { gradNorm, ...next } = this.#update.run(native, model, gradients, config, step);
-    scope.hold([...next.parameters, ...next.first, ...next.second]);
+    if (gradients === undefined) throw new Error('rows is empty: there is no gradient');
+    const gradNorm = this.#update.norm(gradients);
     if (!Number.isFinite(gradNorm) || !Number.isFinite(loss))
       throw new RangeError(
         `optimiser step ${step}: loss is ${loss}, gradient norm is ${gradNorm}; accepted are finite numbers. The step is not taken.`,
       );
+    const next = this.#update.run(model, gradients, gradNorm, config, step, {
+      gradients: (tensors) => scope.delete(tensors),
+      model: (tensors) => {
+        if (consume) scope.delete(tensors);
+      },
+    });
     totals.steps += 1;
     totals.loss += loss;
     totals.gradNorm += gradNorm;
-    scope.release([...next.parameters, ...next.first, ...next.second]);
     return next;
   }
 
-  #gradientOf(variant: LossVariant): GradientProgram {
-    const key = JSON.stringify([variant.dualClip, variant.reference, variant.entropy]);
+  #gradientOf(variant: GradientVariant): GradientProgram {
+    const key = JSON.stringify(Object.entries(variant));
     let program = this.#gradients.get(key);
     if (program === undefined)
       this.#gradients.set(key, (program = new GradientProgram(this.#native, this.#spec, variant)));
@@ -129,7 +144,7 @@ export class Learner {
 function lossSettings(
   config: LearnConfig,
   kind: 'policy' | 'likelihood',
-  { dualClip, reference }: LossVariant,
+  { dualClip, reference }: GradientVariant,
 ): Float32Array {
   const plain = [config.clipLow, config.clipHigh, config.entropyCoefficient, kind === 'policy' ? 1 : 0];
   return Float32Array.from(
@@ -143,11 +158,12 @@ function addTokens(totals: StepTotals, rows: readonly LearnRow[], sums: Microbat
   let at = 0;
   for (const row of rows) {
     const group = (totals.groups[row.group] ??= { rows: 0, tokens: 0, entropy: 0, loss: 0 });
+    const n = lossTokens(row);
     group.rows += 1;
-    group.tokens += row.completion.length;
+    group.tokens += n;
     totals.rows += 1;
-    totals.tokens += row.completion.length;
-    for (let i = 0; i < row.completion.length; i++, at++) {
+    totals.tokens += n;
+    for (let i = 0; i < n; i++, at++) {
       group.entropy += sums.entropy[at] ?? 0;
       group.loss += sums.tokenLoss[at] ?? 0;
       if (sums.referenceKl !== undefined)

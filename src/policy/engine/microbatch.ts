@@ -62,16 +62,26 @@ export function checkRow(spec: ModelSpec, row: LearnRow, needsLogProbs: boolean)
     throw new RangeError(
       `row ${row.id} has ${row.logProbs.length} logProbs; accepted is one a completion token, ${row.completion.length}`,
     );
+  if (row.mask !== undefined && row.mask.length !== row.completion.length)
+    throw new RangeError(
+      `mask of row ${row.id} has ${row.mask.length} entries; accepted is one a completion token, ${row.completion.length}`,
+    );
+  if (row.mask?.includes(true) === false)
+    throw new RangeError(`mask of row ${row.id} has no token; at least one is needed`);
   if (!Number.isFinite(row.advantage))
     throw new RangeError(`advantage of row ${row.id} is ${row.advantage}; accepted are finite numbers`);
   checkTokens(spec, row.prompt, `row ${row.id}`);
   checkTokens(spec, row.completion, `row ${row.id}`);
 }
 
+/** How many of a row's tokens the loss is on. */
+export const lossTokens = ({ completion, mask }: LearnRow): number =>
+  mask === undefined ? completion.length : mask.filter(Boolean).length;
+
 /** Tokens that a row puts through the model: its last one is a target only. */
 export const inputLength = (row: LearnRow): number => row.prompt.length + row.completion.length - 1;
 
-/** @param weights the loss weight of each of a row's completion tokens. */
+/** @param weights the loss weight of each of a row's tokens that the loss is on. */
 export function microbatchTensors(
   native: Native,
   spec: ModelSpec,
@@ -79,7 +89,7 @@ export function microbatchTensors(
   weights: readonly number[],
   settings: NativeTensor,
 ): MicrobatchTensors {
-  const n = rows.reduce((sum, row) => sum + row.completion.length, 0);
+  const n = rows.reduce((sum, row) => sum + lossTokens(row), 0);
   const length = Math.max(...rows.map(inputLength));
   const tokens = new Int32Array(rows.length * length).fill(spec.padToken);
   const inverse = new Int32Array(rows.length * length).fill(n);
@@ -89,8 +99,10 @@ export function microbatchTensors(
   rows.forEach((row, r) => {
     tokens.set(row.prompt, r * length);
     tokens.set(row.completion.slice(0, -1), r * length + row.prompt.length);
-    states.set(grammarStates(spec, row), at);
+    const before = grammarStates(spec, row);
     row.completion.forEach((token, i) => {
+      if (row.mask?.[i] === false) return;
+      states[at] = before[i] ?? 0;
       const position = r * length + row.prompt.length + i - 1;
       positions[at] = position;
       inverse[position] = at;

@@ -5,7 +5,7 @@ import type { NamedTensor } from '../safetensors/format.js';
 import type { TensorSource } from '../safetensors/reader.js';
 import { sizeOf } from '../shape.js';
 import type { Native, NativeTensor } from './native.js';
-import { initialValues, parameterShapes } from './parameters.js';
+import { initialValues, parameterCount, parameterShapes } from './parameters.js';
 
 /** Each in the order of parameterShapes. */
 export interface ModelTensors {
@@ -49,6 +49,17 @@ export async function uploadModel(native: Native, checkpoint: OpenCheckpoint): P
     native.delete(...made);
     throw error;
   }
+}
+
+/** Parameters with the moments of an optimiser that has not stepped. */
+export function freshModel(
+  native: Native,
+  spec: ModelSpec,
+  parameters: readonly NativeTensor[],
+): ModelTensors {
+  const moments = (): NativeTensor[] =>
+    parameterShapes(spec).map(({ shape }) => native.create(new Float32Array(sizeOf(shape)), shape));
+  return { parameters, first: moments(), second: moments() };
 }
 
 /** @param moments `fresh`: of an optimiser that begins anew. */
@@ -96,6 +107,15 @@ export function initialModel(
   return { weights, first: moments(), second: moments() };
 }
 
+export function tensorsOf({ parameters, first, second }: ModelTensors): NativeTensor[] {
+  return [...parameters, ...first, ...second];
+}
+
 export function deleteModel(native: Native, tensors: ModelTensors): void {
-  native.delete(...tensors.parameters, ...tensors.first, ...tensors.second);
+  native.delete(...tensorsOf(tensors));
+}
+
+/** Weights and moments. */
+export function modelBytes(spec: ModelSpec): number {
+  return 12 * parameterCount(spec);
 }

@@ -29,6 +29,7 @@ export class Operations {
   sub = (a: Tensor, b: Tensor): Tensor => this.#binary('Sub', a, b);
   mul = (a: Tensor, b: Tensor): Tensor => this.#binary('Mul', a, b);
   div = (a: Tensor, b: Tensor): Tensor => this.#binary('RealDiv', a, b);
+  floorDiv = (a: Tensor, b: Tensor): Tensor => this.#binary('FloorDiv', a, b);
   minimum = (a: Tensor, b: Tensor): Tensor => this.#binary('Minimum', a, b);
   maximum = (a: Tensor, b: Tensor): Tensor => this.#binary('Maximum', a, b);
   exp = (x: Tensor): Tensor => this.#unary('Exp', x);
@@ -42,6 +43,12 @@ export class Operations {
   logSoftmax = (x: Tensor): Tensor => this.#unary('LogSoftmax', x);
   l2Loss = (x: Tensor): Tensor => this.#unary('L2Loss', x);
   identity = (x: Tensor): Tensor => this.#unary('Identity', x);
+  /** x, not before `dependency` is there. */
+  after(x: Tensor, dependency: Tensor): Tensor {
+    const [output] = this.graph.op('Identity', [x], numeric(x), [x.dtype], [dependency]);
+    return output as Tensor;
+  }
+
   greater = (a: Tensor, b: Tensor): Tensor => this.#compare('Greater', a, b);
   less = (a: Tensor, b: Tensor): Tensor => this.#compare('Less', a, b);
   equal = (a: Tensor, b: Tensor): Tensor => this.#compare('Equal', a, b);
@@ -236,6 +243,22 @@ export class Operations {
     );
   }
 
+  /** The `count` largest entries of each row, largest first. */
+  largest(x: Tensor, count: number): Tensor {
+    const [values] = this.graph.op(
+      'TopKV2',
+      [x, this.graph.int(count)],
+      { ...numeric(x), Tk: { type: 'int' }, index_type: { type: 'int' }, sorted: { bool: true } },
+      [x.dtype, 'int'],
+    );
+    return values as Tensor;
+  }
+
+  /** x with rows replaced, in place: what is fed is changed too, and no other use of x may come later. */
+  updateRows(x: Tensor, rows: Tensor, values: Tensor): Tensor {
+    return this.graph.op1('InplaceUpdate', [x, rows, values], numeric(x), x.dtype);
+  }
+
   #reduce(op: string, x: Tensor, axes: readonly number[], keepDims: boolean): Tensor {
     const attributes = op === 'All' ? {} : numeric(x);
     return this.graph.op1(
@@ -250,6 +273,8 @@ export class Operations {
     this.#reduce('Sum', x, axes, keepDims);
   mean = (x: Tensor, axes: readonly number[], keepDims = false): Tensor =>
     this.#reduce('Mean', x, axes, keepDims);
+  min = (x: Tensor, axes: readonly number[], keepDims = false): Tensor =>
+    this.#reduce('Min', x, axes, keepDims);
   all = (x: Tensor, axes: readonly number[]): Tensor => this.#reduce('All', x, axes, false);
 
   argMax(x: Tensor, axis: number): Tensor {

@@ -61,6 +61,9 @@ export function parameterShapes(spec: ModelSpec): ParameterShape[] {
   ];
 }
 
+export const parameterCount = (spec: ModelSpec): number =>
+  parameterShapes(spec).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+
 function optional(has: boolean | undefined, ...shapes: readonly ParameterShape[]): readonly ParameterShape[] {
   return has === true ? shapes : [];
 }

@@ -15,16 +15,25 @@ import type {
   ModelSpec,
   PolicyEngine,
   Sample,
+  SampleOptions,
   SampleRequest,
 } from '../port.js';
 import { checkLearnConfig } from './learn-config.js';
 import { Learner } from './learner.js';
 import { checkRow } from './microbatch.js';
-import { contentOfModel, deleteModel, initialModel, uploadModel, type ModelTensors } from './model.js';
+import {
+  contentOfModel,
+  deleteModel,
+  initialModel,
+  modelBytes,
+  uploadModel,
+  type ModelTensors,
+} from './model.js';
 import { Native } from './native.js';
 import { checkSpec } from './parameters.js';
 import { Sampler } from './sampler.js';
 import { newTotals, statisticsOf } from './statistics.js';
+import { Succession } from './succession.js';
 
 interface Loaded {
   readonly ref: CheckpointRef;
@@ -35,6 +44,8 @@ interface Loaded {
 
 /** Models kept ready, newest first: a learner step's parent and child, and the one that is evaluated. */
 const KEPT_MODELS = 3;
+/** Fewer than that where they are larger together; the newest is always kept. */
+const KEPT_BYTES = 2 ** 30;
 /** Model shapes whose graphs are kept. */
 const KEPT_SHAPES = 4;
 
@@ -42,6 +53,8 @@ export class TensorflowEngine implements PolicyEngine {
   readonly backend: BackendInfo;
   readonly #native: Native;
   readonly #models: Loaded[] = [];
+  /** What the call at hand works with, which makes room for nothing. */
+  readonly #used = new Set<Loaded>();
   readonly #samplers: Kept<Sampler>;
   readonly #learners: Kept<Learner>;
 
@@ -74,12 +87,14 @@ export class TensorflowEngine implements PolicyEngine {
     const [known] = at < 0 ? [] : this.#models.splice(at, 1);
     if (known !== undefined) {
       this.#models.unshift(known);
+      this.#used.add(known);
       return known;
     }
     const checkpoint = await openCheckpoint(ref);
     try {
       const { spec, steps } = checkpoint;
       const loaded = { ref, spec, steps, tensors: await uploadModel(this.#native, checkpoint) };
+      this.#used.add(loaded);
       this.#keep(loaded);
       return loaded;
     } finally {
@@ -89,16 +104,24 @@ export class TensorflowEngine implements PolicyEngine {
 
   #keep(loaded: Loaded): void {
     this.#models.unshift(loaded);
-    for (const old of this.#models.splice(KEPT_MODELS)) deleteModel(this.#native, old.tensors);
+    let bytes = 0;
+    const kept = this.#models.filter((model, i) => {
+      bytes += modelBytes(model.spec);
+      return i === 0 || this.#used.has(model) || (i < KEPT_MODELS && bytes <= KEPT_BYTES);
+    });
+    for (const model of this.#models.splice(0))
+      if (!kept.includes(model)) deleteModel(this.#native, model.tensors);
+    this.#models.push(...kept);
   }
 
   async sample(
     checkpoint: CheckpointRef,
     requests: readonly SampleRequest[],
-    options: { signal?: AbortSignal; onProgress?: (tokens: number) => void } = {},
+    options: SampleOptions = {},
   ): Promise<readonly Sample[]> {
+    this.#used.clear();
     const { spec, tensors } = await this.#load(checkpoint);
-    return this.#samplers.of(spec).sample(tensors.parameters, requests, options.signal, options.onProgress);
+    return this.#samplers.of(spec).sample(tensors.parameters, requests, options);
   }
 
   async learn(
@@ -114,59 +137,49 @@ export class TensorflowEngine implements PolicyEngine {
   ): Promise<{ checkpoint: CheckpointRef; statistics: LearnStatistics }> {
     checkLearnConfig(config);
     if (rows.length === 0) throw new RangeError('rows is empty; at least one is needed');
-    const { spec, steps, tensors } = await this.#load(parent);
+    this.#used.clear();
+    const loaded = await this.#load(parent);
+    const { spec, steps } = loaded;
     for (const row of rows) checkRow(spec, row, true);
     const reference = await this.#reference(config, options.reference, spec);
     const totals = newTotals();
     const minibatches = cut(new Random(config.shuffleSeed).shuffle(rows), config.minibatches);
-    let model = tensors;
-    try {
-      for (const minibatch of minibatches) {
-        const next = await this.#learners
-          .of(spec)
-          .step(
-            model,
-            minibatch,
-            config,
-            'policy',
-            steps + totals.steps + 1,
-            totals,
-            options.signal,
-            () => options.onProgress?.(totals.rows),
-            reference?.tensors.parameters,
-          );
-        if (model !== tensors) deleteModel(this.#native, model);
-        model = next;
-      }
-      const inputs = ['learn', parent.digest, rows, config];
-      const provenance = sha256(
-        JSON.stringify(reference === undefined ? inputs : [...inputs, reference.ref.digest]),
+    using succession = this.#succeed(loaded, reference);
+    for (const minibatch of minibatches)
+      await succession.step((model, consume) =>
+        this.#learners.of(spec).step(model, minibatch, config, 'policy', steps + totals.steps + 1, totals, {
+          signal: options.signal,
+          onRows: () => options.onProgress?.(totals.rows),
+          reference: reference?.tensors.parameters,
+          consume,
+        }),
       );
-      const found = await findCheckpoint(folder, provenance);
-      if (found !== undefined) {
-        // First write wins: what follows works with the saved bytes.
-        deleteModel(this.#native, model);
-        return { checkpoint: found, statistics: statisticsOf(totals) };
-      }
-      const checkpoint = await saveCheckpoint(
-        contentOfModel(
-          this.#native,
-          { version: parent.version + 1, spec, steps: steps + totals.steps },
-          model,
-          'kept',
-        ),
-        folder,
-        provenance,
-      );
-      this.#keep({ ref: checkpoint, spec, steps: steps + totals.steps, tensors: model });
-      return { checkpoint, statistics: statisticsOf(totals) };
-    } catch (error) {
-      if (model !== tensors) deleteModel(this.#native, model);
-      throw error;
-    }
+    const inputs = ['learn', parent.digest, rows, config];
+    const provenance = sha256(
+      JSON.stringify(reference === undefined ? inputs : [...inputs, reference.ref.digest]),
+    );
+    const statistics = statisticsOf(totals);
+    const found = await findCheckpoint(folder, provenance);
+    // First write wins: what follows works with the saved bytes.
+    if (found !== undefined) return { checkpoint: found, statistics };
+    const head = { version: parent.version + 1, spec, steps: steps + totals.steps };
+    const checkpoint = await saveCheckpoint(
+      contentOfModel(this.#native, head, succession.model, 'kept'),
+      folder,
+      provenance,
+    );
+    this.#used.clear();
+    this.#keep({ ref: checkpoint, spec, steps: head.steps, tensors: succession.release() });
+    return { checkpoint, statistics };
   }
 
-  /** Newer than the parent among the kept models, so that neither makes room for the other. */
+  /** The parent of a large model is given up for its child: its file remains. */
+  #succeed(parent: Loaded, reference?: Loaded): Succession {
+    const givenUp = 2 * modelBytes(parent.spec) > KEPT_BYTES && reference !== parent;
+    if (givenUp) this.#models.splice(this.#models.indexOf(parent), 1);
+    return new Succession(this.#native, parent.tensors, givenUp);
+  }
+
   async #reference(
     { klCoefficient }: LearnConfig,
     ref: CheckpointRef | undefined,
@@ -195,48 +208,41 @@ export class TensorflowEngine implements PolicyEngine {
     options: { signal?: AbortSignal; onProgress?: (step: number, loss: number) => void } = {},
   ): Promise<{ checkpoint: CheckpointRef; steps: number; loss: number }> {
     checkLearnConfig(config);
-    const { spec, steps, tensors } = await this.#load(parent);
+    this.#used.clear();
+    const loaded = await this.#load(parent);
+    const { spec, steps } = loaded;
     const hash = createHash('sha256').update(JSON.stringify(['imitate', parent.digest, config]));
-    let model = tensors;
     let taken = 0;
     let loss = Number.NaN;
-    try {
-      for await (const rows of batches) {
-        for (const row of rows) checkRow(spec, row, false);
-        hash.update(JSON.stringify(rows));
-        for (const minibatch of cut(rows, config.minibatches)) {
-          const totals = newTotals();
-          const next = await this.#learners
+    using succession = this.#succeed(loaded);
+    for await (const rows of batches) {
+      for (const row of rows) checkRow(spec, row, false);
+      hash.update(JSON.stringify(rows));
+      for (const minibatch of cut(rows, config.minibatches)) {
+        const totals = newTotals();
+        await succession.step((model, consume) =>
+          this.#learners
             .of(spec)
-            .step(
-              model,
-              minibatch,
-              atStep(config, taken),
-              'likelihood',
-              steps + taken + 1,
-              totals,
-              options.signal,
-            );
-          if (model !== tensors) deleteModel(this.#native, model);
-          model = next;
-          taken += 1;
-          loss = totals.negativeLogLikelihood / totals.tokens;
-          options.onProgress?.(taken, loss);
-        }
+            .step(model, minibatch, atStep(config, taken), 'likelihood', steps + taken + 1, totals, {
+              signal: options.signal,
+              consume,
+            }),
+        );
+        taken += 1;
+        loss = totals.negativeLogLikelihood / totals.tokens;
+        options.onProgress?.(taken, loss);
       }
-      const provenance = hash.digest('hex');
-      const checkpoint =
-        (await findCheckpoint(folder, provenance)) ??
-        (await saveCheckpoint(
-          // What follows is another objective: its moments start anew.
-          contentOfModel(this.#native, { version: parent.version, spec, steps: 0 }, model, 'fresh'),
-          folder,
-          provenance,
-        ));
-      return { checkpoint, steps: taken, loss };
-    } finally {
-      if (model !== tensors) deleteModel(this.#native, model);
     }
+    const provenance = hash.digest('hex');
+    const checkpoint =
+      (await findCheckpoint(folder, provenance)) ??
+      (await saveCheckpoint(
+        // What follows is another objective: its moments start anew.
+        contentOfModel(this.#native, { version: parent.version, spec, steps: 0 }, succession.model, 'fresh'),
+        folder,
+        provenance,
+      ));
+    return { checkpoint, steps: taken, loss };
   }
 
   /** Tensors that TensorFlow holds for us: those of the kept models between calls. */

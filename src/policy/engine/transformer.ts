@@ -1,6 +1,6 @@
 /**
  * The transformer: its layer's parts, written once and differentiable, and the forward pass over whole sequences
- * (training, and the prompt part of sampling). One position against a cache: sampling-graph.ts.
+ * (training, and the prompt part of sampling). One position against a cache: decode.ts.
  */
 import type { ModelSpec } from '../port.js';
 import { NORM_EPSILON, type Rotation, type Tape } from './differentiable.js';
@@ -54,6 +54,11 @@ export function layerOf(tape: Tape, spec: ModelSpec, parameters: Parameters, lay
   };
 }
 
+/** Every parameter of a layer, as it stands. */
+function layerParameters(parameters: Parameters, layer: number): Tensor[] {
+  return [...parameters].flatMap(([name, tensor]) => (name.startsWith(`layer${layer}.`) ? [tensor] : []));
+}
+
 /** x [n, d] / rms(x) * weight [d] */
 export function norm(tape: Tape, spec: ModelSpec, x: Tensor, weight: Tensor): Tensor {
   return tape.rmsNorm(x, weight, spec.normEpsilon ?? NORM_EPSILON);
@@ -98,12 +103,24 @@ export function feedForward(tape: Tape, spec: ModelSpec, layer: Layer, x: Tensor
   return tape.add(x, tape.matMul(tape.gatedUnit(gate, up), layer.down));
 }
 
-export interface SequenceForward {
-  /** After the last layer, before the final norm: [b * s, d] */
-  readonly hidden: Tensor;
-  /** Rotated keys and values by layer: [b, keyValueHeads, s, headWidth] */
+/** Rotated keys and values by layer: [b, keyValueHeads, s, headWidth] each. */
+export interface KeysAndValues {
   readonly keys: readonly Tensor[];
   readonly values: readonly Tensor[];
+}
+
+export interface SequenceForward extends KeysAndValues {
+  /** After the last layer, before the final norm: [b * s, d] */
+  readonly hidden: Tensor;
+}
+
+export interface SequenceOptions {
+  /**
+   * Of the same rows' first tokens, where `tokens` go on from them; what comes back has them too. Not differentiated.
+   */
+  readonly past?: KeysAndValues | undefined;
+  /** Gradients compute each layer again from its input, instead of keeping what is inside it; no keys come back. */
+  readonly recompute?: boolean;
 }
 
 /**
@@ -116,48 +133,83 @@ export function sequenceForward(
   spec: ModelSpec,
   parameters: Parameters,
   tokens: Tensor,
+  { past, recompute = false }: SequenceOptions = {},
 ): SequenceForward {
-  const { heads } = spec;
-  const { headWidth: w, keyValueHeads, groups, parts } = attentionShape(spec);
   const s = o.size(tokens, 1);
-  const places = o.range(s);
+  const before = past === undefined ? undefined : o.size(past.keys[0] as Tensor, 2);
+  const places = before === undefined ? o.range(s) : o.add(o.range(s), before);
+  const seenPlaces = before === undefined ? places : o.range(o.add(before, s));
   const rotation = rotationOf(o, spec)(places);
-  // [s, s]: nobody sees what comes later.
+  // [s, seen]: nobody sees what comes later.
   const mask = o.select(
-    o.greater(o.reshape(places, [1, -1]), o.reshape(places, [-1, 1])),
+    o.greater(o.reshape(seenPlaces, [1, -1]), o.reshape(places, [-1, 1])),
     o.graph.scalar(MASKED),
     o.graph.scalar(0),
   );
-
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
-  const byHead = (x: Tensor): Tensor => tape.transpose(x, [0, 2, 1, 3]);
-  // The queries of a group meet their key head as rows of one product: no key is repeated.
-  const rows: Shape = groups === 1 ? [] : [-1, keyValueHeads, o.mul(o.graph.int(groups), s)];
-  const group = (x: Tensor, last: number | Tensor): Tensor =>
-    groups === 1 ? x : tape.reshape(x, [...rows, last], [-1, heads, s, last]);
-  const ungroup = (x: Tensor, last: number | Tensor): Tensor =>
-    groups === 1 ? x : tape.reshape(x, [-1, heads, s, last], [...rows, last]);
   // [b * s, d]
   let x = tape.embedding(parameter(parameters, 'embedding'), o.reshape(tokens, [-1]), spec.vocabulary);
   for (let i = 0; i < spec.layers; i++) {
-    const layer = layerOf(tape, spec, parameters, i);
-    const [query, key, value] = queryKeyValue(tape, spec, layer, x, rotation, [-1, s]).map(byHead) as [
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
-    keys.push(key);
-    values.push(value);
-    // [b, heads, s, s]
-    const scores = ungroup(tape.batchMatMulTransposed(group(query, w), key), s);
-    const attention = tape.maskedSoftmax(scores, 1 / Math.sqrt(w), mask);
-    const seen = ungroup(tape.batchMatMul(group(attention, s), value), w);
-    const mixed = tape.reshape(tape.transpose(seen, [0, 2, 1, 3]), [-1, parts[0]], [-1, s, heads, w]);
-    x = tape.add(x, tape.matMul(mixed, layer.out));
-    x = feedForward(tape, spec, layer, x);
+    const key = past?.keys[i];
+    const value = past?.values[i];
+    const run = (on: Tape, from: Tensor): LayerForward =>
+      layerForward(o, on, spec, layerOf(on, spec, parameters, i), from, { s, rotation, mask, key, value });
+    if (recompute) {
+      x = tape.recomputed(x, layerParameters(parameters, i), (on, from) => run(on, from).x);
+    } else {
+      const after = run(tape, x);
+      keys.push(after.key);
+      values.push(after.value);
+      x = after.x;
+    }
   }
   return { hidden: x, keys, values };
+}
+
+interface LayerForward {
+  readonly x: Tensor;
+  readonly key: Tensor;
+  readonly value: Tensor;
+}
+
+/** x [b * s, d] through one layer; `given.key` and `given.value` are those of the tokens before. */
+function layerForward(
+  o: Operations,
+  tape: Tape,
+  spec: ModelSpec,
+  layer: Layer,
+  x: Tensor,
+  given: {
+    readonly s: Tensor;
+    readonly rotation: Rotation;
+    readonly mask: Tensor;
+    readonly key: Tensor | undefined;
+    readonly value: Tensor | undefined;
+  },
+): LayerForward {
+  const { heads } = spec;
+  const { headWidth: w, keyValueHeads, groups, parts } = attentionShape(spec);
+  const { s, rotation, mask } = given;
+  const byHead = (y: Tensor): Tensor => tape.transpose(y, [0, 2, 1, 3]);
+  const [query, newKey, newValue] = queryKeyValue(tape, spec, layer, x, rotation, [-1, s]).map(byHead) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  const key = given.key === undefined ? newKey : o.concat([given.key, newKey], 2);
+  const value = given.value === undefined ? newValue : o.concat([given.value, newValue], 2);
+  const seen = tape.attention(
+    tape.reshape(query, [-1, keyValueHeads, groups, s, w], [-1, heads, s, w]),
+    key,
+    value,
+    mask,
+    { h: keyValueHeads, g: groups, n: s, w },
+  );
+  const byToken = byHead(tape.reshape(seen, [-1, heads, s, w], [-1, keyValueHeads, groups, s, w]));
+  const mixed = tape.reshape(byToken, [-1, parts[0]], [-1, s, heads, w]);
+  const attended = tape.add(x, tape.matMul(mixed, layer.out));
+  return { x: feedForward(tape, spec, layer, attended), key, value };
 }
 
 /** hidden [n, d] -> logits [n, vocabulary] */

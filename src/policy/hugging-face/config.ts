@@ -5,10 +5,11 @@
  * the weights' type (`torch_dtype` against `dtype`). What a configuration leaves out takes the default of its
  * architecture's class. What would change the numbers and is not built is refused, never skipped.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { checkSpec } from '../engine/parameters.js';
 import type { ModelSpec, RotaryScaling } from '../port.js';
+import type { Dtype } from '../safetensors/dtypes.js';
 import { ModelFileError } from '../safetensors/format.js';
 
 export const CONFIG_FILE = 'config.json';
@@ -83,29 +84,29 @@ class Fields {
   }
 
   count(name: string, absent?: number): number {
-    const value = this.get(name) ?? absent;
-    if (!Number.isInteger(value) || (value as number) < 1) this.fail(name, 'are integers from 1');
-    return value as number;
+    const value = this.positive(name, absent);
+    if (!Number.isInteger(value)) this.fail(name, 'are integers from 1');
+    return value;
   }
 
   positive(name: string, absent?: number): number {
     const value = this.get(name) ?? absent;
     if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
       this.fail(name, 'are numbers above 0');
-    return value as number;
+    return value;
   }
 
   flag(name: string, absent: boolean): boolean {
     const value = this.get(name) ?? absent;
     if (typeof value !== 'boolean') this.fail(name, 'are true, false');
-    return value as boolean;
+    return value;
   }
 
   oneOf(name: string, accepted: readonly string[], absent?: string): string {
     const value = this.get(name) ?? absent;
     if (typeof value !== 'string' || !accepted.includes(value))
       this.fail(name, `${accepted.length === 1 ? 'is' : 'are'} ${accepted.join(', ')}`);
-    return value as string;
+    return value;
   }
 
   /** A token or several. */
@@ -158,6 +159,17 @@ export async function readHuggingFaceConfig(
     },
   );
   return parseConfig(file, fields, generationFields, hasOutputMatrix);
+}
+
+const DTYPE_NAMES: Readonly<Record<Dtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
+
+/** Where a config.json names the weights' type, it names this one from now on: Transformers 5 loads by it. */
+export async function nameDtype(file: string, dtype: Dtype): Promise<void> {
+  const config = (await readJson(file)) as Record<string, unknown>;
+  const keys = ['dtype', 'torch_dtype'].filter((key) => key in config && config[key] !== DTYPE_NAMES[dtype]);
+  if (keys.length === 0) return;
+  for (const key of keys) config[key] = DTYPE_NAMES[dtype];
+  await writeFile(file, `${JSON.stringify(config, null, 2)}\n`);
 }
 
 function parseConfig(

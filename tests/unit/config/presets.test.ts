@@ -16,7 +16,17 @@ const yaml = async (text: string): Promise<string> => {
 describe('presets', () => {
   it('all parse', async () => {
     const names = await presetNames();
-    expect(names).toEqual(['14b', '14b-coder', '3b-coder', '7b', '7b-coder', 'llama-8b', 'qwen3-4b', 'tiny']);
+    expect(names).toEqual([
+      '14b',
+      '14b-coder',
+      '3b-coder',
+      '7b',
+      '7b-coder',
+      'llama-8b',
+      'qwen3-4b',
+      'small',
+      'tiny',
+    ]);
     for (const name of names) expect((await resolveRunConfig(name)).hash).toMatch(/^[0-9a-f]{64}$/);
   });
 

@@ -2,7 +2,7 @@
  * The policy's transformer written a second time, in plain loops and double precision, one sequence at a time: what the
  * engine's graphs are checked against. Shares no code with them.
  */
-import type { ModelSpec } from '../../../src/policy/port.js';
+import type { LearnConfig, LearnRow, ModelSpec } from '../../../src/policy/port.js';
 
 export interface Matrix {
   readonly shape: readonly number[];
@@ -25,17 +25,33 @@ function times(x: Vector, { shape, data }: Matrix): Vector {
   return y;
 }
 
-function rms(x: Vector, { data }: Matrix): Vector {
+function rms(x: Vector, { data }: Matrix, epsilon: number): Vector {
   const mean = x.reduce((sum, v) => sum + v * v, 0) / x.length;
-  return x.map((v, i) => (v / Math.sqrt(mean + 1e-6)) * data[i]!);
+  return x.map((v, i) => (v / Math.sqrt(mean + epsilon)) * data[i]!);
 }
 
-/** Pairs (i, i + half) turned by position * 10000^(-2i / width). */
-function turned(x: Vector, position: number): Vector {
+/** How fast pair k of a head turns; Llama 3's stretch by wavelengths, as its paper's code words it. */
+function frequency(spec: ModelSpec, k: number, width: number): number {
+  const plain = 1 / Math.pow(spec.rotaryBase ?? 10_000, (2 * k) / width);
+  const { rotaryScaling: stretch } = spec;
+  if (stretch === undefined) return plain;
+  const wavelength = (2 * Math.PI) / plain;
+  const [short, long] = [stretch.highFrequencyFactor, stretch.lowFrequencyFactor].map(
+    (factor) => stretch.originalContext / factor,
+  ) as [number, number];
+  if (wavelength < short) return plain;
+  if (wavelength > long) return plain / stretch.factor;
+  const smooth =
+    (stretch.originalContext / wavelength - stretch.lowFrequencyFactor) /
+    (stretch.highFrequencyFactor - stretch.lowFrequencyFactor);
+  return (1 - smooth) * (plain / stretch.factor) + smooth * plain;
+}
+
+/** Pairs (i, i + half) turned by position * frequency. */
+function turned(spec: ModelSpec, x: Vector, position: number): Vector {
   const half = x.length / 2;
   return x.map((v, i) => {
-    const k = i % half;
-    const angle = position * Math.pow(10_000, (-2 * k) / x.length);
+    const angle = position * frequency(spec, i % half, x.length);
     const other = i < half ? -x[i + half]! : x[i - half]!;
     return v * Math.cos(angle) + other * Math.sin(angle);
   });
@@ -47,31 +63,43 @@ const dot = (a: Vector, b: Vector): number => a.reduce((sum, v, i) => sum + v * 
 /** Logits after each token: [tokens][vocabulary]. */
 export function referenceLogits(spec: ModelSpec, weights: Weights, tokens: readonly number[]): Vector[] {
   const { width: d, heads, layers, hidden, vocabulary } = spec;
-  const w = d / heads;
-  const embedding = weight(weights, 'embedding');
-  let xs = tokens.map((t) => Float64Array.from(embedding.data.slice(t * d, (t + 1) * d)));
+  const w = spec.headWidth ?? d / heads;
+  const keyHeads = spec.keyValueHeads ?? heads;
+  const epsilon = spec.normEpsilon ?? 1e-6;
+  const row = ({ data }: Matrix, t: number): Vector => Float64Array.from(data.slice(t * d, (t + 1) * d));
+  let xs = tokens.map((t) => row(weight(weights, 'embedding'), t));
   for (let layer = 0; layer < layers; layer++) {
     const of = (name: string): Matrix => weight(weights, `layer${layer}.${name}`);
-    const qkv = xs.map((x) => times(rms(x, of('norm1')), of('qkv')));
-    const part = (i: number, which: number, head: number): Vector =>
-      qkv[i]!.slice(which * d + head * w, which * d + (head + 1) * w);
+    const qkv = xs.map((x) => {
+      const y = times(rms(x, of('norm1'), epsilon), of('qkv'));
+      return spec.attentionBias === true ? plus(y, Float64Array.from(of('qkvBias').data)) : y;
+    });
+    const columns = (i: number, from: number, name?: string): Vector => {
+      const x = qkv[i]!.slice(from, from + w);
+      return name === undefined || spec.queryKeyNorm !== true ? x : rms(x, of(name), epsilon);
+    };
     xs = xs.map((x, i) => {
-      const mixed = new Float64Array(d);
+      const mixed = new Float64Array(heads * w);
       for (let head = 0; head < heads; head++) {
-        const query = turned(part(i, 0, head), i);
+        const keyHead = Math.floor((head * keyHeads) / heads);
+        const query = turned(spec, columns(i, head * w, 'queryNorm'), i);
         const scores = Array.from(
           { length: i + 1 },
-          (_, j) => dot(query, turned(part(j, 1, head), j)) / Math.sqrt(w),
+          (_, j) => dot(query, turned(spec, columns(j, (heads + keyHead) * w, 'keyNorm'), j)) / Math.sqrt(w),
         );
         const top = Math.max(...scores);
         const exps = scores.map((s) => Math.exp(s - top));
         const total = exps.reduce((a, b) => a + b, 0);
-        exps.forEach((e, j) => part(j, 2, head).forEach((v, k) => (mixed[head * w + k]! += (e / total) * v)));
+        exps.forEach((e, j) =>
+          columns(j, (heads + keyHeads + keyHead) * w).forEach(
+            (v, k) => (mixed[head * w + k]! += (e / total) * v),
+          ),
+        );
       }
       return plus(x, times(mixed, of('out')));
     });
     xs = xs.map((x) => {
-      const gateUp = times(rms(x, of('norm2')), of('gateUp'));
+      const gateUp = times(rms(x, of('norm2'), epsilon), of('gateUp'));
       const unit = new Float64Array(hidden).map((_, k) => {
         const gate = gateUp[k]!;
         return (gate / (1 + Math.exp(-gate))) * gateUp[hidden + k]!;
@@ -79,11 +107,10 @@ export function referenceLogits(spec: ModelSpec, weights: Weights, tokens: reado
       return plus(x, times(unit, of('down')));
     });
   }
+  const output = weight(weights, spec.untied === true ? 'output' : 'embedding');
   return xs.map((x) => {
-    const y = rms(x, weight(weights, 'norm'));
-    return new Float64Array(vocabulary).map((_, t) =>
-      dot(y, Float64Array.from(embedding.data.slice(t * d, (t + 1) * d))),
-    );
+    const y = rms(x, weight(weights, 'norm'), epsilon);
+    return new Float64Array(vocabulary).map((_, t) => dot(y, row(output, t)));
   });
 }
 
@@ -131,4 +158,32 @@ export function referenceSteps(
     if (constrained) state = grammar.next[here * grammar.vocabulary + token]!;
     return step;
   });
+}
+
+/** The loss as the docstring of learner-graph.ts states it. */
+export function referenceLoss(
+  spec: ModelSpec,
+  model: Weights,
+  rows: readonly LearnRow[],
+  c: LearnConfig,
+  held: Weights = model,
+): number {
+  const taken = (row: LearnRow): number => row.completion.filter((_, i) => row.mask?.[i] !== false).length;
+  const tokens = rows.reduce((sum, row) => sum + taken(row), 0);
+  return rows.reduce((loss, row) => {
+    const w = c.aggregation === 'token' ? 1 / tokens : 1 / (rows.length * taken(row));
+    const heldSteps = held === model ? [] : referenceSteps(spec, held, row);
+    return referenceSteps(spec, model, row).reduce((sum, { logProbs, token }, i) => {
+      if (row.mask?.[i] === false) return sum;
+      const ratio = Math.exp((logProbs[token] ?? 0) - (row.logProbs[i] ?? 0));
+      const clipped = Math.min(Math.max(ratio, 1 - c.clipLow), 1 + c.clipHigh);
+      const entropy = -logProbs.reduce((h, logP) => (logP === -Infinity ? h : h + Math.exp(logP) * logP), 0);
+      const worst = Math.max(-row.advantage * ratio, -row.advantage * clipped);
+      const policy =
+        c.dualClip !== undefined && row.advantage < 0 ? Math.min(worst, -row.advantage * c.dualClip) : worst;
+      const d = heldSteps.length === 0 ? 0 : (heldSteps[i]?.logProbs[token] ?? 0) - (logProbs[token] ?? 0);
+      const divergence = (c.klCoefficient ?? 0) * (Math.exp(d) - d - 1);
+      return sum + w * (policy - c.entropyCoefficient * entropy + divergence);
+    }, loss);
+  }, 0);
 }

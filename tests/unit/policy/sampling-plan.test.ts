@@ -35,6 +35,7 @@ describe('planSampling', () => {
           );
           for (const { share, indices } of batches) {
             expect(indices.length % share).toBe(0);
+            expect(indices.length).toBeLessThanOrEqual(batchRows);
             indices.forEach((index, i) =>
               expect(requests[index]?.prompt).toEqual(requests[indices[i - (i % share)] ?? -1]?.prompt),
             );
@@ -59,6 +60,13 @@ describe('checkRequest', () => {
     [{ temperature: -1 }, /temperature of r is -1/],
     [{ temperature: Number.NaN }, /temperature of r is NaN/],
     [{ seed: 0.5 }, /seed of r is 0.5/],
+    [{ topK: 0 }, /topK of r is 0; accepted are integers from 1/],
+    [{ topK: 1.5 }, /topK of r is 1.5/],
+    [{ topP: 0 }, /topP of r is 0; accepted are numbers above 0/],
+    [{ topP: Number.NaN }, /topP of r is NaN/],
+    [{ minP: 1.1 }, /minP of r is 1.1; accepted are numbers from 0/],
+    [{ stop: [''] }, /stop of r holds an empty string/],
+    [{ stop: ['x'] }, /stop of r is given without tokenTexts/],
     [{ grammar: 'solve.nothing' }, /"solve.nothing"; accepted are propose.deduction/],
   ])('refuses %j', (over, message) => {
     expect(() => checkRequest(spec, request(over))).toThrow(message);

@@ -51,7 +51,8 @@ function evaluate(node: Node, values: Values, given: ReadonlyMap<string, tf.Tens
     values.set(first, value);
     return;
   }
-  const inputs = node.inputs.map((input) => valueOf(values, input));
+  // What only has to run before stands earlier in the list as it is.
+  const inputs = node.inputs.filter((input) => !input.startsWith('^')).map((input) => valueOf(values, input));
   if (PASSING.has(op)) {
     values.set(first, inputs[0] as tf.Tensor);
     return;

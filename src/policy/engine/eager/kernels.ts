@@ -38,6 +38,9 @@ const reduction =
   ([x, axes], attribute) =>
     f(x as tf.Tensor, numbers(axes as tf.Tensor), isTrue(attribute('keep_dims')));
 
+const oneHotLike = (rows: tf.Tensor, indices: tf.Tensor1D): tf.Tensor =>
+  tf.cast(tf.oneHot(indices, rows.shape.at(-1) ?? 0), 'float32');
+
 export const KERNELS: Readonly<Record<string, Kernel>> = {
   AddV2: binary(tf.add),
   Sub: binary(tf.sub),
@@ -50,6 +53,8 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
   Square: unary(tf.square),
   Sqrt: unary(tf.sqrt),
   Rsqrt: unary(tf.rsqrt),
+  Cos: unary(tf.cos),
+  Sin: unary(tf.sin),
   Sigmoid: unary(tf.sigmoid),
   Softmax: unary((x) => tf.softmax(x)),
   LogSoftmax: unary((x) => tf.logSoftmax(x)),
@@ -89,11 +94,31 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
     tf.unsortedSegmentSum(rows as tf.Tensor, segments as tf.Tensor1D, number(count as tf.Tensor)),
   Split: ([axis, x], attribute) =>
     tf.split(x as tf.Tensor, integer(attribute('num_split')), number(axis as tf.Tensor)),
+  SplitV: ([x, sizes, axis]) =>
+    tf.split(x as tf.Tensor, numbers(sizes as tf.Tensor), number(axis as tf.Tensor)),
+  BiasAdd: binary(tf.add),
+  BiasAddGrad: ([g]) => tf.sum(g as tf.Tensor, [0]),
+  SparseSoftmaxCrossEntropyWithLogits: ([logits, targets]) => {
+    const [logP, hit] = [
+      tf.logSoftmax(logits as tf.Tensor),
+      oneHotLike(logits as tf.Tensor, targets as tf.Tensor1D),
+    ];
+    return [tf.neg(tf.sum(tf.mul(hit, logP), 1)), tf.sub(tf.exp(logP), hit)];
+  },
+  UpperBound: ([sorted, values]) => tf.upperBound(sorted as tf.Tensor, values as tf.Tensor),
   ConcatV2: (inputs) => tf.concat(inputs.slice(0, -1), number(inputs.at(-1) as tf.Tensor)),
   Pack: (inputs, attribute) => tf.stack([...inputs], integer(attribute('axis'))),
   Slice: ([x, begin, size]) =>
     tf.slice(x as tf.Tensor, numbers(begin as tf.Tensor), numbers(size as tf.Tensor)),
+  TopKV2: ([x, k]) => {
+    const { values, indices } = tf.topk(x as tf.Tensor, number(k as tf.Tensor), true);
+    return [values, indices];
+  },
+  // By value: who goes on with the result sees the same as with the update in place.
+  InplaceUpdate: ([x, rows, values]) =>
+    tf.tensorScatterUpdate(x as tf.Tensor, tf.expandDims(rows as tf.Tensor, 1), values as tf.Tensor),
   Sum: reduction(tf.sum),
+  Min: reduction(tf.min),
   Mean: reduction(tf.mean),
   All: reduction(tf.all),
   ArgMax: ([x, axis]) => tf.argMax(x as tf.Tensor, number(axis as tf.Tensor)),

@@ -1,5 +1,5 @@
 """The PyTorch side of the benches `learner` and `sampling`: spoken to in JSON lines, one answer a line; the first line,
-{"threads": N}, is answered by `ready`.
+{"threads": N}, is answered by `ready`. side.ts understands the same lines.
 
 Models are Transformers' own, with scaled dot product attention; the optimiser is torch.optim.AdamW(fused=True). What is
 timed is what a trainer's inner loop does: no data loading, no logging.
@@ -7,11 +7,12 @@ timed is what a trainer's inner loop does: no data loading, no logging.
   {"do": "versions"}                                        -> {"torch": ..., "transformers": ..., "threads": ...}
   {"do": "make", "dir": D, "config": {...}, "seed": N}      -> {}          a randomly initialised model as a directory
   {"do": "load", "dir": D, "checkpointing": B, "bf16": B}   -> {"parameters": N}
+  {"do": "score", "ids": [[...]]}                           -> {"logProbs": [[...]]}  of each token but the first
   {"do": "step", "rows": {...}, "optimiser": {...}}         -> {"seconds": S, "loss": L, "gradNorm": G}
   {"do": "generate", "prompts": [[...]], "newTokens": N}    -> {"seconds": S, "tokens": N}
   {"do": "memory"}                                          -> {"peakBytes": N, "bytes": N}
 
-The loss of a step is the clipped policy loss (PPO; token mean) with an entropy bonus, over the tokens with a mask of 1:
+The loss of a step is the clipped policy loss (PPO; token mean) with an entropy bonus, over each row's tokens behind its prompt:
   loss = mean max(-A r, -A clip(r, 1 - low, 1 + high)) - c mean H,   r = exp(log p - log p_old)
 """
 
@@ -56,10 +57,19 @@ def load(request):
     return {"parameters": sum(p.numel() for p in model.parameters())}
 
 
+@torch.no_grad()
+def score(request):
+    ids = torch.tensor(request["ids"])
+    log_p = torch.log_softmax(state["model"](input_ids=ids[:, :-1], use_cache=False).logits, -1)
+    return {"logProbs": log_p.gather(-1, ids[:, 1:, None])[..., 0].tolist()}
+
+
 def policy_loss(model, rows, low, high, coefficient):
     ids = torch.tensor(rows["ids"])
-    mask = torch.tensor(rows["mask"], dtype=torch.float32)[:, 1:]
-    old = torch.tensor(rows["oldLogprobs"], dtype=torch.float32)[:, 1:]
+    # The prompt's tokens are the first of each row.
+    mask = torch.zeros(ids.shape[0], ids.shape[1] - 1)
+    mask[:, rows["promptTokens"] - 1 :] = 1
+    old = torch.tensor(rows["oldLogProbs"], dtype=torch.float32)
     advantage = torch.tensor(rows["advantage"], dtype=torch.float32)[:, None]
     logits = model(input_ids=ids[:, :-1], use_cache=False).logits.float()
     log_p = torch.log_softmax(logits, -1)

@@ -1,10 +1,11 @@
 /**
- * Sampling as two graphs: the prompts in parallel, then some turns of new tokens as a loop inside the session, with a
- * key-value cache. Script code does nothing a token; between calls it drops what is finished (sampler.ts).
+ * Some turns of new tokens as a loop inside the session, with a key-value cache. Script code does nothing a token; between
+ * calls it lets rows leave and enter (sampler.ts).
  *
  * Rows of a batch are `g` completions for each of `u` prompts, side by side (b = u * g). A prompt's keys and values are
- * held once and meet its `g` queries in one matrix product; each completion's own keys and values grow by concatenation.
- * Every size is free: one graph serves all batches.
+ * held once and meet its `g` queries in one matrix product; each completion's own keys and values are written in place
+ * into a cache of `t` positions a row, rows standing at places of their own. Every size is free: one graph serves all
+ * batches.
  *
  * Randomness comes in as uniforms made from each sample's own seed (uniforms.ts): a token is the first whose cumulative
  * probability exceeds its uniform, so a sample does not depend on its batch mates beyond rounding.
@@ -26,77 +27,35 @@ import {
   parameter,
   parameterPlaceholders,
   queryKeyValue,
-  sequenceForward,
 } from './transformer.js';
+import { truncated } from './truncation.js';
 
 /** Keys and values by layer, in this order: keys of layer 0, values of layer 0, keys of layer 1, ... */
 export type Cache<T> = readonly T[];
 
-export class PrefillProgram {
-  readonly #program: Program;
-
-  constructor(native: Native, spec: ModelSpec) {
-    const graph = new Graph();
-    const o = new Operations(graph);
-    const tape = new Tape(o);
-    const parameters = parameterPlaceholders(graph, spec);
-    const prompts = graph.placeholder('int');
-    const lengths = graph.placeholder('int');
-    const { hidden, keys, values } = sequenceForward(o, tape, spec, parameters, prompts);
-    const begins = o.mul(o.range(o.size(prompts, 0)), o.size(prompts, 1));
-    const last = o.gather(hidden, o.sub(o.add(begins, lengths), graph.int(1)));
-    this.#program = native.compile(
-      graph,
-      [...parameters.values(), prompts, lengths],
-      [
-        logitsOf(tape, spec, parameters, last),
-        ...keys.flatMap((key, layer) => [key, values[layer] as Tensor]),
-      ],
-    );
-  }
-
-  /**
-   * @param prompts [u, p] int, left-aligned
-   * @param lengths [u] int
-   * @returns logits after each prompt [u, vocabulary], and the prompts' cache, [u, keyValueHeads, p, headWidth] each.
-   */
-  run(
-    parameters: readonly NativeTensor[],
-    prompts: NativeTensor,
-    lengths: NativeTensor,
-  ): { logits: NativeTensor; cache: Cache<NativeTensor> } {
-    const [logits, ...cache] = this.#program.run([...parameters, prompts, lengths]);
-    return { logits: logits as NativeTensor, cache };
-  }
-
-  dispose(): void {
-    this.#program.dispose();
-  }
-}
-
-/** What a call of DecodeProgram goes on from. `n` and `m` are the rows and prompts of the call before. */
+/** What a call goes on from. */
 export interface DecodeState<T> {
-  /** [n, vocabulary] */
+  /** [b, vocabulary] */
   readonly logits: T;
-  /** [n] int: grammar states */
+  /** [b] int: grammar states */
   readonly states: T;
-  /** [m, keyValueHeads, p, headWidth] each */
+  /** [u, keyValueHeads, p, headWidth] each */
   readonly promptCache: Cache<T>;
-  /** [n, keyValueHeads, t, headWidth] each */
+  /** [b * keyValueHeads * t, headWidth] each: flat, so that positions are rows */
   readonly ownCache: Cache<T>;
 }
 
 export interface DecodeInputs<T> {
-  /** [u] int: which of the m prompts are in this call */
-  readonly promptIndex: T;
-  /** [b] int: which of the n rows are in this call */
-  readonly rowIndex: T;
   /** [u] int */
   readonly promptLengths: T;
+  /** [b] int: how many positions of its own cache a row has filled */
+  readonly ownLengths: T;
   /** [b] int: position of the row's next token */
   readonly positions: T;
-  /** [b] int: 1 for rows that are in the batch only because their prompt is */
+  /** [b] int: 1 for rows that have ended */
   readonly done: T;
+  /** [b] int: 1 for rows that no end token ends */
+  readonly endless: T;
   /** [turns, b] in (0, 1) */
   readonly uniforms: T;
   /** [b]: 1 / temperature; 0 is greedy */
@@ -104,31 +63,38 @@ export interface DecodeInputs<T> {
 }
 
 const INPUT_TYPES = {
-  promptIndex: 'int',
-  rowIndex: 'int',
   promptLengths: 'int',
+  ownLengths: 'int',
   positions: 'int',
   done: 'int',
+  endless: 'int',
   uniforms: 'float',
   inverseTemperatures: 'float',
 } as const;
-const INPUTS = Object.keys(INPUT_TYPES) as (keyof typeof INPUT_TYPES)[];
+const TRUNCATION_TYPES = { topK: 'int', topP: 'float', minP: 'float' } as const;
+
+type InputName = keyof typeof INPUT_TYPES;
+type TruncationName = keyof typeof TRUNCATION_TYPES;
+
+export type AllDecodeInputs<T> = DecodeInputs<T> & Partial<Record<TruncationName, T>>;
 
 export class DecodeProgram {
   readonly #program: Program;
-  readonly #layers: number;
+  readonly #names: readonly (InputName | TruncationName)[];
 
-  constructor(native: Native, spec: ModelSpec) {
+  /** @param truncates whether top-k, top-p and min-p are inputs. */
+  constructor(native: Native, spec: ModelSpec, truncates: boolean) {
     const graph = new Graph();
     const o = new Operations(graph);
     const tape = new Tape(o);
     const { layers, vocabulary } = spec;
     const { headWidth: w, keyValueHeads, groups, parts } = attentionShape(spec);
-    this.#layers = layers;
+    const types = truncates ? { ...INPUT_TYPES, ...TRUNCATION_TYPES } : INPUT_TYPES;
+    this.#names = Object.keys(types) as (InputName | TruncationName)[];
     const parameters = parameterPlaceholders(graph, spec);
     const given = Object.fromEntries(
-      INPUTS.map((name) => [name, graph.placeholder(INPUT_TYPES[name])]),
-    ) as Record<keyof typeof INPUT_TYPES, Tensor>;
+      Object.entries(types).map(([name, type]) => [name, graph.placeholder(type)]),
+    ) as unknown as Record<InputName | TruncationName, Tensor>;
     const cachePlaceholders = (): Tensor[] =>
       Array.from({ length: 2 * layers }, () => graph.placeholder('float'));
     const before = {
@@ -138,12 +104,13 @@ export class DecodeProgram {
       ownCache: cachePlaceholders(),
     };
 
-    const promptCache = before.promptCache.map((part) => o.gather(part, given.promptIndex));
-    const u = o.size(given.promptIndex, 0);
-    const b = o.size(given.rowIndex, 0);
-    const g = graph.op1('FloorDiv', [b, u], { T: { type: 'int' } }, 'int');
+    const { promptCache } = before;
+    const u = o.size(given.promptLengths, 0);
+    const b = o.size(given.positions, 0);
+    const g = o.floorDiv(b, u);
     const rowsOfPrompt = o.mul(g, graph.int(groups));
     const p = o.size(promptCache[0] as Tensor, 2);
+    const own = o.floorDiv(o.size(before.ownCache[0] as Tensor, 0), o.mul(b, graph.int(keyValueHeads)));
     // [u, 1, 1, p]
     const promptMask = o.reshape(
       o.select(
@@ -153,11 +120,16 @@ export class DecodeProgram {
       ),
       [-1, 1, 1, p],
     );
+    // Where each row's first position of each head stands in the flat cache: [b, keyValueHeads]
+    const begins = o.reshape(o.mul(o.range(o.mul(b, graph.int(keyValueHeads))), own), [-1, keyValueHeads]);
+    const ownPlaces = o.reshape(o.range(own), [1, -1]);
+    const lastPlace = o.sub(own, graph.int(1));
     const rotationAt = rotationOf(o, spec);
     const grammar = grammarGraph(o, spec);
     const steps = o.size(given.uniforms, 0);
     const greedy = o.less(given.inverseTemperatures, graph.scalar(1e-20));
     const inverseTemperature = o.reshape(given.inverseTemperatures, [-1, 1]);
+    const mayEnd = o.less(given.endless, graph.int(1));
 
     const empty = o.sizes([0, b]);
     // What is cut of fused weights is cut here, once, outside the loop.
@@ -166,12 +138,12 @@ export class DecodeProgram {
     const [, logits, states, , tokens, logProbs, ...ownCache] = graph.whileLoop(
       [
         graph.int(0),
-        o.gather(before.logits, given.rowIndex),
-        o.gather(before.states, given.rowIndex),
+        before.logits,
+        before.states,
         o.greater(given.done, graph.int(0)),
         o.fill(empty, graph.int(0)),
         o.fill(empty, graph.scalar(0)),
-        ...before.ownCache.map((part) => o.gather(part, given.rowIndex)),
+        ...before.ownCache,
       ],
       ([t, , , done]) => o.and(o.less(t as Tensor, steps), o.not(o.all(done as Tensor, [0]))),
       ([t, ...variables]) => {
@@ -186,7 +158,8 @@ export class DecodeProgram {
         ];
         const masked = grammar.mask(rawLogits, state);
         const logP = o.logSoftmax(masked);
-        const cumulative = o.cumulativeSum(o.softmax(o.mul(masked, inverseTemperature)), 1);
+        const heated = o.softmax(o.mul(masked, inverseTemperature));
+        const cumulative = o.cumulativeSum(truncates ? truncated(o, vocabulary, heated, given) : heated, 1);
         // Scaled by the whole sum, so that rounding can never pass the last allowed token.
         const total = o.slice(cumulative, 2, 1, vocabulary - 1, 1);
         const threshold = o.mul(o.reshape(o.gather(given.uniforms, turn), [-1, 1]), total);
@@ -198,24 +171,33 @@ export class DecodeProgram {
         const chosen = entriesOf(o, vocabulary, logP, token);
         const nextState = o.select(wasDone, state, grammar.next(state, token));
         const nowDone = endTokens(spec).reduce(
-          (done, end) => o.or(done, o.equal(token, graph.int(end))),
+          (done, end) => o.or(done, o.and(mayEnd, o.equal(token, graph.int(end)))),
           wasDone,
         );
 
         // One position through the layers: [b, d]
         const position = o.minimum(o.add(given.positions, turn), graph.int(spec.context - 1));
         const rotation = rotationAt(position);
+        // Rows that have ended go on writing into their last place.
+        const place = o.minimum(o.add(given.ownLengths, turn), lastPlace);
+        const cacheRows = o.reshape(o.add(begins, o.reshape(place, [-1, 1])), [-1]);
+        const ownMask = o.reshape(
+          o.select(o.greater(ownPlaces, o.reshape(place, [-1, 1])), graph.scalar(MASKED), graph.scalar(0)),
+          [-1, 1, 1, own],
+        );
         let x = o.gather(parameter(parameters, 'embedding'), token);
         const nextCache: Tensor[] = [];
         layerParts.forEach((layer, i) => {
           // [b, heads, w], [b, keyValueHeads, w] twice
           const [q, k, v] = queryKeyValue(tape, spec, layer, x, rotation, [-1]);
           const query = o.mul(q, graph.scalar(1 / Math.sqrt(w)));
-          const grown = (before: Tensor, y: Tensor): Tensor =>
-            o.concat([before, o.reshape(y, [-1, keyValueHeads, 1, w])], 2);
-          const key = grown(cache[2 * i] as Tensor, k);
-          const value = grown(cache[2 * i + 1] as Tensor, v);
-          nextCache.push(key, value);
+          const written = (part: Tensor, y: Tensor): Tensor => {
+            const flat = o.updateRows(part, cacheRows, o.reshape(y, [-1, w]));
+            nextCache.push(flat);
+            return o.reshape(flat, [-1, keyValueHeads, own, w]);
+          };
+          const key = written(cache[2 * i] as Tensor, k);
+          const value = written(cache[2 * i + 1] as Tensor, v);
           // Against the shared prompt [u, keyValueHeads, g * groups, p]: the queries of a prompt's completions that meet one
           // key head are rows of one product. Then by completion [b, keyValueHeads, groups, p].
           const byPrompt = (y: Tensor, last: number | Tensor): Tensor =>
@@ -236,7 +218,10 @@ export class DecodeProgram {
             o.batchMatMul(byPrompt(query, w), promptCache[2 * i] as Tensor, false, true),
             promptMask,
           );
-          const toOwn = o.batchMatMul(o.reshape(query, [-1, keyValueHeads, groups, w]), key, false, true);
+          const toOwn = o.add(
+            o.batchMatMul(o.reshape(query, [-1, keyValueHeads, groups, w]), key, false, true),
+            ownMask,
+          );
           const attention = o.softmax(o.concat([byRow(toPrompt, p), toOwn], 3));
           const onPrompt = byPrompt(o.sliceBetween(attention, 4, 3, null, p), p);
           const fromPrompt = byRow(o.batchMatMul(onPrompt, promptCache[2 * i + 1] as Tensor), w);
@@ -261,35 +246,39 @@ export class DecodeProgram {
       graph,
       [
         ...parameters.values(),
-        ...INPUTS.map((name) => given[name]),
+        ...this.#names.map((name) => given[name]),
         before.logits,
         before.states,
         ...before.promptCache,
         ...before.ownCache,
       ],
-      [tokens, logProbs, logits, states, ...promptCache, ...ownCache],
+      [tokens, logProbs, logits, states, ...ownCache],
     );
   }
 
   /**
-   * @returns tokens and log-probabilities (temperature 1, grammar applied), [turns, b] each, of no meaning after a row's
-   * end; and the state to go on from. The caller deletes both states.
+   * The rows' own caches need room for all turns.
+   * @returns tokens and log-probabilities (temperature 1, grammar applied, nothing truncated), [turns, b] each, of no
+   * meaning after a row's end; and the state to go on from, which shares the prompts' cache with the one before.
    */
   run(
     parameters: readonly NativeTensor[],
     state: DecodeState<NativeTensor>,
-    inputs: DecodeInputs<NativeTensor>,
+    inputs: AllDecodeInputs<NativeTensor>,
   ): { tokens: NativeTensor; logProbs: NativeTensor; state: DecodeState<NativeTensor> } {
-    const [tokens, logProbs, logits, states, ...caches] = this.#program.run([
+    const [tokens, logProbs, logits, states, ...ownCache] = this.#program.run([
       ...parameters,
-      ...INPUTS.map((name) => inputs[name]),
+      ...this.#names.map((name) => {
+        const tensor = inputs[name];
+        if (tensor === undefined) throw new TypeError(`${name} is missing; this graph truncates`);
+        return tensor;
+      }),
       state.logits,
       state.states,
       ...state.promptCache,
       ...state.ownCache,
     ]) as [NativeTensor, NativeTensor, NativeTensor, NativeTensor, ...NativeTensor[]];
-    const ownCache = caches.splice(2 * this.#layers);
-    return { tokens, logProbs, state: { logits, states, promptCache: caches, ownCache } };
+    return { tokens, logProbs, state: { logits, states, promptCache: state.promptCache, ownCache } };
   }
 
   dispose(): void {

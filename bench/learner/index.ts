@@ -1,0 +1,191 @@
+/**
+ * npm run bench -- learner: one step of the clipped policy loss with AdamW, by our engine and by PyTorch with Transformers
+ * (eager, scaled dot product attention, fused AdamW), on the same weights and rows, in turn; and the peak memory of a
+ * step of SmolLM2-135M with activations recomputed, each side in a fresh process.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { EXIT } from '../../src/cli/exit-codes.js';
+import { UsageError } from '../../src/config/errors.js';
+import { smolLm2Folder, stepRows, TINY, tokenRows } from '../beside/models.js';
+import { findTorchPython, Side, type Memory, type Optimiser, type Stepped } from '../beside/process.js';
+import { median, rowsTable, type Row } from '../beside/report.js';
+import { runBench } from '../run-bench.js';
+
+const USAGE = `npm run bench -- learner [options]
+  --python FILE   Python with torch and transformers (default: AZR_PYTORCH_PYTHON)
+  --rounds N      steps of each side, in turn; medians are shown (default 7)
+  --threads N     of each side (default 2)
+  --only LIST     of tiny,smollm2,memory (default: all that are there)
+  --json          the numbers as JSON`;
+
+const CASES = ['tiny', 'smollm2', 'memory'] as const;
+type Case = (typeof CASES)[number];
+
+const OPTIMISER: Optimiser = {
+  learningRate: 1e-5,
+  betas: [0.9, 0.999],
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  maxGradNorm: 1,
+  clipLow: 0.2,
+  clipHigh: 0.28,
+  entropyCoefficient: 0.001,
+};
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        python: { type: 'string' },
+        rounds: { type: 'string', default: '7' },
+        threads: { type: 'string', default: '2' },
+        only: { type: 'string', default: CASES.join(',') },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message}\n${USAGE}`);
+  }
+}
+
+function count(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new UsageError(`--${name} is ${text}; accepted are integers from 1`);
+  return value;
+}
+
+const tell = (text: string): void => void process.stderr.write(`${text}\n`);
+
+interface Setting {
+  readonly python: string;
+  readonly threads: number;
+  readonly rounds: number;
+}
+
+/** Steps in turn on one model; the first of each side is not counted. */
+async function compareSteps(
+  { python, threads, rounds }: Setting,
+  what: string,
+  dir: string,
+  vocabulary: number,
+  shape: { readonly rows: number; readonly length: number },
+  wanted: number,
+): Promise<Row> {
+  const [torch, ours] = [await Side.pytorch(python, threads), await Side.ours(threads)];
+  try {
+    for (const side of [torch, ours]) await side.ask({ do: 'load', dir });
+    const rows = await stepRows(torch, tokenRows(shape.rows, shape.length, vocabulary, 1), shape.length >> 3);
+    const taken: { torch: Stepped; ours: Stepped }[] = [];
+    for (let round = 0; round <= rounds; round++) {
+      const step = (side: Side): Promise<Stepped> => side.ask({ do: 'step', rows, optimiser: OPTIMISER });
+      taken.push({ torch: await step(torch), ours: await step(ours) });
+      tell(`${what}: round ${round} of ${rounds}, load ${os.loadavg()[0]?.toFixed(1) ?? ''}`);
+    }
+    const [first] = taken;
+    const counted = taken.slice(1);
+    return {
+      what,
+      unit: 'ms',
+      torch: 1000 * median(counted.map((pair) => pair.torch.seconds)),
+      ours: 1000 * median(counted.map((pair) => pair.ours.seconds)),
+      ratio: median(counted.map((pair) => pair.torch.seconds / pair.ours.seconds)),
+      wanted,
+      note: `first loss ${first?.torch.loss.toFixed(6)} and ${first?.ours.loss.toFixed(6)}, gradient norm ${first?.torch.gradNorm.toFixed(4)} and ${first?.ours.gradNorm.toFixed(4)}`,
+    };
+  } finally {
+    await Promise.all([torch.close(), ours.close()]);
+  }
+}
+
+/** Peak memory after two steps with activations recomputed, each side alone. */
+async function compareMemory({ python, threads }: Setting, dir: string): Promise<Row> {
+  const length = 256;
+  const ids = tokenRows(1, length, 49_152, 1);
+  const rows = {
+    ids,
+    promptTokens: length >> 3,
+    oldLogProbs: ids.map(() => new Array<number>(length - 1).fill(-10)),
+    advantage: [1],
+  };
+  const peak = async (side: Side, load: Readonly<Record<string, unknown>>): Promise<number> => {
+    try {
+      await side.ask({ do: 'load', dir, ...load });
+      for (let i = 0; i < 2; i++) await side.ask({ do: 'step', rows, optimiser: OPTIMISER });
+      return (await side.ask<Memory>({ do: 'memory' })).peakBytes / 1e6;
+    } finally {
+      await side.close();
+    }
+  };
+  const torch = await peak(await Side.pytorch(python, threads), { checkpointing: true });
+  const ours = await peak(await Side.ours(threads), { settings: { recompute: true } });
+  const what = 'peak memory of a SmolLM2-135M step, 1 x 256 tokens, activations recomputed';
+  return { what, unit: 'MB', torch, ours, ratio: torch / ours, wanted: 1, note: 'fresh processes, 2 steps' };
+}
+
+async function main(): Promise<number> {
+  const options = readArguments();
+  if (options.help) {
+    console.log(USAGE);
+    return EXIT.ok;
+  }
+  const only = options.only.split(',');
+  const unknown = only.find((name) => !CASES.some((known) => known === name));
+  if (unknown !== undefined)
+    throw new UsageError(`--only holds ${unknown}; accepted are ${CASES.join(', ')}`);
+  const asked = (name: Case): boolean => only.includes(name);
+  const setting = {
+    python: await findTorchPython(options.python),
+    threads: count('threads', options.threads),
+    rounds: count('rounds', options.rounds),
+  };
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'azr-bench-'));
+  const rows: Row[] = [];
+  try {
+    const torch = await Side.pytorch(setting.python, setting.threads);
+    const ours = await Side.ours(setting.threads);
+    const versions = {
+      pytorch: await torch.ask({ do: 'versions' }),
+      ours: await ours.ask({ do: 'versions' }),
+    };
+    await torch.ask({ do: 'make', dir: folder, config: TINY, seed: 1 });
+    await Promise.all([torch.close(), ours.close()]);
+    if (asked('tiny'))
+      rows.push(
+        await compareSteps(
+          setting,
+          'step, tiny shape, fp32, 16 x 257 tokens',
+          folder,
+          TINY.vocab_size,
+          { rows: 16, length: 257 },
+          1.4,
+        ),
+      );
+    const smolLm2 = smolLm2Folder();
+    if (smolLm2 === undefined) tell('SmolLM2-135M is not installed: its rows are left out');
+    else {
+      if (asked('smollm2'))
+        rows.push(
+          await compareSteps(
+            setting,
+            'step, SmolLM2-135M, fp32, 1 x 257 tokens',
+            smolLm2,
+            49_152,
+            { rows: 1, length: 257 },
+            1.1,
+          ),
+        );
+      if (asked('memory')) rows.push(await compareMemory(setting, smolLm2));
+    }
+    console.log(options.json ? JSON.stringify({ versions, rows }, null, 2) : rowsTable(versions, rows));
+    return EXIT.ok;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+await runBench(main);

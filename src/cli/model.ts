@@ -1,0 +1,141 @@
+/** `azr model`: what a Hugging Face folder is, and what the model in it says. */
+import type { Command } from 'commander';
+import { UsageError } from '../config/errors.js';
+import { endTokens, parameterCount } from '../policy/engine/parameters.js';
+import { openHuggingFaceModel } from '../policy/hugging-face/folder.js';
+import type { PretrainedModel } from '../policy/hugging-face/pretrained.js';
+import { readTokenizer, TOKENIZER_FILE } from '../policy/hugging-face/tokenizer.js';
+import { say, sayJson } from './output.js';
+import { idsOption, naming, numberOption, withPretrained } from './pretrained.js';
+
+interface GenerateOptions {
+  readonly model: string;
+  readonly prompt?: string;
+  readonly ids?: string;
+  readonly maxNew: string;
+  readonly temperature: string;
+  readonly seed: string;
+  readonly json?: boolean;
+}
+
+export function addModelCommands(program: Command): void {
+  const group = program
+    .command('model')
+    .description('a model as Hugging Face lays it out: config.json, *.safetensors, tokenizer.json');
+  group
+    .command('info')
+    .description('architecture, sizes and files, all checked; weights are not read')
+    .argument('<dir>')
+    .option('--json', 'print as JSON')
+    .action(async (folder: string, options: { json?: boolean }) => {
+      const info = await naming(() => modelInfo(folder));
+      if (options.json === true) sayJson(info);
+      else for (const [name, value] of Object.entries(info)) say(`${name.padEnd(18)}${text(value)}`);
+    });
+  group
+    .command('logits')
+    .description('logits after the last of given tokens, and the log-probability of each token, float32')
+    .requiredOption('--model <dir>')
+    .requiredOption('--ids <ids>', 'tokens, as in 1,2,3')
+    .option('--json', 'print {lastLogits, tokenLogprobs} as JSON')
+    .addHelpText('after', '\ntokenLogprobs[i] is the log-probability of ids[i+1] given ids[0..i], in nats.')
+    .action(async (options: { model: string; ids: string; json?: boolean }) => {
+      const ids = idsOption(options.ids);
+      const { lastLogits, tokenLogProbs } = await withPretrained(options.model, (model) => model.score(ids));
+      if (options.json === true)
+        return sayJson({ lastLogits: [...lastLogits], tokenLogprobs: tokenLogProbs });
+      const best = lastLogits.reduce((at, logit, i) => (logit > (lastLogits[at] ?? 0) ? i : at), 0);
+      say(`likeliest next token: ${best}, logit ${lastLogits[best] ?? ''}`);
+      tokenLogProbs.forEach((logProb, i) => say(`${ids[i + 1] ?? ''}\t${logProb}`));
+    });
+  group
+    .command('generate')
+    .description('new tokens after a prompt, up to an end token or the number that is asked for')
+    .requiredOption('--model <dir>')
+    .option('--prompt <text>', `needs ${TOKENIZER_FILE} in the folder`)
+    .option('--ids <ids>', 'the prompt as tokens, as in 1,2,3')
+    .requiredOption('--max-new <n>', 'at most this many tokens')
+    .option('--temperature <t>', '0 is greedy', '1')
+    .option('--seed <n>', 'of the sample', '0')
+    .option('--json', 'print {ids, text, logprobs} as JSON; text is null without a tokenizer')
+    .action(async (options: GenerateOptions) => {
+      if ((options.prompt === undefined) === (options.ids === undefined))
+        throw new UsageError(
+          `--prompt and --ids are ${options.ids === undefined ? 'both missing' : 'both given'}; accepted is one of them`,
+        );
+      const request = {
+        maxTokens: numberOption(
+          '--max-new',
+          options.maxNew,
+          'integers from 1',
+          (n) => Number.isInteger(n) && n >= 1,
+        ),
+        temperature: numberOption('--temperature', options.temperature, 'numbers from 0', (n) => n >= 0),
+        seed: numberOption('--seed', options.seed, 'integers', Number.isSafeInteger),
+      };
+      const ids = options.ids === undefined ? undefined : idsOption(options.ids);
+      const result = await withPretrained(options.model, (model) =>
+        generate(model, options.prompt, ids, request),
+      );
+      if (options.json === true) sayJson(result);
+      else say(result.text ?? result.ids.join(','));
+    });
+}
+
+async function modelInfo(folder: string): Promise<Record<string, unknown>> {
+  const model = await openHuggingFaceModel(folder);
+  await model.source.close();
+  const { spec } = model;
+  const parameters = parameterCount(spec);
+  return {
+    architecture: model.architecture,
+    parameters,
+    layers: spec.layers,
+    width: spec.width,
+    heads: spec.heads,
+    keyValueHeads: spec.keyValueHeads,
+    headWidth: spec.headWidth,
+    hidden: spec.hidden,
+    vocabulary: spec.vocabulary,
+    context: spec.context,
+    tied: spec.untied !== true,
+    attentionBias: spec.attentionBias === true,
+    queryKeyNorm: spec.queryKeyNorm === true,
+    rotaryBase: spec.rotaryBase,
+    rotaryScaling: spec.rotaryScaling ?? null,
+    endTokens: endTokens(spec),
+    dtype: model.dtype,
+    weightTypes: model.weightTypes,
+    tokenizer: (await readTokenizer(folder, spec.vocabulary)) !== undefined,
+    /** Of the weights in float32, as they are computed with. */
+    bytes: 4 * parameters,
+  };
+}
+
+async function generate(
+  model: PretrainedModel,
+  prompt: string | undefined,
+  given: readonly number[] | undefined,
+  request: { maxTokens: number; temperature: number; seed: number },
+): Promise<{ ids: readonly number[]; text: string | null; logprobs: readonly number[] }> {
+  const { folder } = model.model;
+  const tokenizer = await readTokenizer(folder, model.spec.vocabulary);
+  const ids = given ?? tokenizer?.encode(prompt ?? '');
+  if (ids === undefined)
+    throw new UsageError(
+      `--prompt needs a tokenizer, and ${folder} has no ${TOKENIZER_FILE}; accepted is --ids`,
+    );
+  const [sample] = await model.generate([
+    { id: given === undefined ? '--prompt' : '--ids', prompt: ids, ...request },
+  ]);
+  if (sample === undefined) throw new Error('the sampler gave nothing');
+  return {
+    ids: sample.tokens,
+    text: tokenizer?.decode(sample.tokens) ?? null,
+    logprobs: sample.logProbs,
+  };
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

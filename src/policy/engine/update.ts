@@ -1,0 +1,163 @@
+/**
+ * AdamW with decoupled decay (Loshchilov and Hutter 2019), as PyTorch computes it, after clipping by global norm:
+ *
+ *   g = g * min(1, maxNorm / (|g| + 1e-6));  p = p (1 - lr * decay)
+ *   m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
+ *   p = p - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)
+ *
+ * The norm comes first, over all gradients. Then parameters are stepped in groups of bounded size: what is new and what
+ * is old are in memory together for one group alone, where the old ones may be let go of.
+ */
+import type { LearnConfig, ModelSpec } from '../port.js';
+import { sizeOf } from '../shape.js';
+import { Graph, type Tensor } from './graph.js';
+import type { ModelTensors } from './model.js';
+import { Scope, type Native, type NativeTensor, type Program } from './native.js';
+import { Operations } from './operations.js';
+import { parameterShapes } from './parameters.js';
+
+/** Bytes of parameters that are stepped in one call; a parameter that is larger is one by itself. */
+const GROUP_BYTES = 64 * 2 ** 20;
+
+export type AdamSettings = Pick<
+  LearnConfig,
+  'learningRate' | 'betas' | 'epsilon' | 'weightDecay' | 'maxGradNorm'
+>;
+
+/** Consecutive runs of at most `bytes` each, as [begin, end). */
+export function groupsOf(sizes: readonly number[], bytes: number): [number, number][] {
+  const groups: [number, number][] = [];
+  let filled = 0;
+  sizes.forEach((size, i) => {
+    const last = groups.at(-1);
+    if (last === undefined || filled + size > bytes) {
+      groups.push([i, i + 1]);
+      filled = size;
+    } else {
+      last[1] = i + 1;
+      filled += size;
+    }
+  });
+  return groups;
+}
+
+export class Update {
+  readonly #native: Native;
+  readonly #groups: readonly (readonly [number, number])[];
+  readonly #norm: Program;
+  /** By number of parameters: shapes are free. */
+  readonly #steps = new Map<number, Program>();
+
+  constructor(native: Native, spec: ModelSpec, groupBytes = GROUP_BYTES) {
+    this.#native = native;
+    const sizes = parameterShapes(spec).map(({ shape }) => 4 * sizeOf(shape));
+    this.#groups = groupsOf(sizes, groupBytes);
+    this.#norm = normProgram(native, sizes.length);
+    for (const count of new Set(this.#groups.map(([begin, end]) => end - begin)))
+      this.#steps.set(count, stepProgram(native, count));
+  }
+
+  /** The global norm of gradients in the order of parameterShapes. */
+  norm(gradients: readonly NativeTensor[]): number {
+    const [norm] = this.#norm.run(gradients) as [NativeTensor];
+    const value = this.#native.read(norm)[0] ?? Number.NaN;
+    this.#native.delete(norm);
+    return value;
+  }
+
+  /**
+   * @param norm of the gradients.
+   * @param step number of this step, from 1: the moments' bias correction.
+   * @param release called with what the step no longer needs, as it goes: gradients, and the model's own tensors, which
+   * the caller may keep.
+   * @returns new tensors, the caller's.
+   */
+  run(
+    model: ModelTensors,
+    gradients: readonly NativeTensor[],
+    norm: number,
+    settings: AdamSettings,
+    step: number,
+    release: {
+      gradients(tensors: readonly NativeTensor[]): void;
+      model(tensors: readonly NativeTensor[]): void;
+    },
+  ): ModelTensors {
+    using scope = new Scope(this.#native);
+    const [b1, b2] = settings.betas;
+    const values = Float32Array.of(
+      settings.learningRate,
+      b1,
+      b2,
+      settings.epsilon,
+      settings.weightDecay,
+      settings.maxGradNorm,
+      1 - b1 ** step,
+      1 - b2 ** step,
+      norm,
+    );
+    const [vector] = scope.hold([this.#native.create(values, [values.length])] as const);
+    const next: Record<keyof ModelTensors, NativeTensor[]> = { parameters: [], first: [], second: [] };
+    for (const [begin, end] of this.#groups) {
+      const n = end - begin;
+      const own = [model.parameters, model.first, model.second].map((list) => list.slice(begin, end));
+      const taken = gradients.slice(begin, end);
+      const outputs = scope.hold((this.#steps.get(n) as Program).run([...own.flat(), ...taken, vector]));
+      next.parameters.push(...outputs.slice(0, n));
+      next.first.push(...outputs.slice(n, 2 * n));
+      next.second.push(...outputs.slice(2 * n));
+      release.gradients(taken);
+      release.model(own.flat());
+    }
+    scope.release([...next.parameters, ...next.first, ...next.second]);
+    return next;
+  }
+
+  dispose(): void {
+    this.#norm.dispose();
+    for (const program of this.#steps.values()) program.dispose();
+  }
+}
+
+function normProgram(native: Native, count: number): Program {
+  const graph = new Graph();
+  const o = new Operations(graph);
+  const gradients = Array.from({ length: count }, () => graph.placeholder('float'));
+  // L2Loss is half the sum of squares.
+  const norm = o.sqrt(o.mul(graph.scalar(2), o.addN(gradients.map((x) => o.l2Loss(x)))));
+  return native.compile(graph, gradients, [norm]);
+}
+
+/** Inputs: parameters, first moments, second moments, gradients, `count` each, and the settings; outputs: the first three. */
+function stepProgram(native: Native, count: number): Program {
+  const graph = new Graph();
+  const o = new Operations(graph);
+  const group = (): Tensor[] => Array.from({ length: count }, () => graph.placeholder('float'));
+  const [parameters, first, second, gradients] = [group(), group(), group(), group()];
+  const settings = graph.placeholder('float');
+  const [lr, b1, b2, epsilon, decay, maxNorm, correction1, correction2, norm] = Array.from(
+    { length: 9 },
+    (_, i) => o.entry(settings, i),
+  ) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+  const one = graph.scalar(1);
+  const clip = o.select(
+    o.greater(maxNorm, graph.scalar(0)),
+    o.minimum(one, o.div(maxNorm, o.add(norm, graph.scalar(1e-6)))),
+    one,
+  );
+  const step = o.div(lr, correction1);
+  const shrink = o.sub(one, o.mul(lr, decay));
+  const next = parameters.map((p, i) => {
+    const [m, v, raw] = [first[i], second[i], gradients[i]] as [Tensor, Tensor, Tensor];
+    const g = o.mul(raw, clip);
+    const m1 = o.add(o.mul(b1, m), o.mul(o.sub(one, b1), g));
+    const v1 = o.add(o.mul(b2, v), o.mul(o.sub(one, b2), o.square(g)));
+    const denominator = o.add(o.div(o.sqrt(v1), o.sqrt(correction2)), epsilon);
+    return { p: o.sub(o.mul(p, shrink), o.mul(step, o.div(m1, denominator))), m: m1, v: v1 };
+  });
+  return native.compile(
+    graph,
+    [...parameters, ...first, ...second, ...gradients, settings],
+    [...next.map(({ p }) => p), ...next.map(({ m }) => m), ...next.map(({ v }) => v)],
+  );
+}

@@ -1,0 +1,159 @@
+/**
+ * A Hugging Face folder at work, without a run around it: score, generate, take one optimiser step, write a folder of the
+ * same layout. Runs keep checkpoints of their own instead (TensorflowEngine.importModel).
+ */
+import { copyFile, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { placeFolder } from '../../archive/place-folder.js';
+import { checkLearnConfig } from '../engine/learn-config.js';
+import { Learner } from '../engine/learner.js';
+import { SequenceLogits } from '../engine/logits-graph.js';
+import { requireMemory } from '../engine/memory.js';
+import { checkRow } from '../engine/microbatch.js';
+import { freshModel, tensorsOf, type ModelTensors } from '../engine/model.js';
+import type { Native } from '../engine/native.js';
+import { parameterCount } from '../engine/parameters.js';
+import { checkTokens } from '../engine/grammar-states.js';
+import { Sampler } from '../engine/sampler.js';
+import { newTotals, statisticsOf } from '../engine/statistics.js';
+import { Succession } from '../engine/succession.js';
+import type { LearnConfig, LearnRow, LearnStatistics, ModelSpec, Sample, SampleRequest } from '../port.js';
+import type { FolderOptions } from '../safetensors/writer.js';
+import { CONFIG_FILE, nameDtype } from './config.js';
+import { openHuggingFaceModel, type HuggingFaceModel } from './folder.js';
+import { uploadWeights, writeWeights } from './weights.js';
+
+/** float32 */
+const BYTES = 4;
+
+export class PretrainedModel {
+  readonly model: Omit<HuggingFaceModel, 'source'>;
+  readonly #native: Native;
+  #tensors: ModelTensors;
+  /** Optimiser steps so far. */
+  #steps = 0;
+  /** Each built when it is first asked for. */
+  #logits: SequenceLogits | undefined;
+  #sampler: Sampler | undefined;
+  #learner: Learner | undefined;
+
+  private constructor(native: Native, model: HuggingFaceModel, tensors: ModelTensors) {
+    this.#native = native;
+    this.model = model;
+    this.#tensors = tensors;
+  }
+
+  get spec(): ModelSpec {
+    return this.model.spec;
+  }
+
+  /**
+   * @throws ModelFileError for what is missing or does not fit, before weights are read.
+   * @throws MemoryNeededError where the machine cannot hold the model.
+   */
+  static async load(native: Native, folder: string): Promise<PretrainedModel> {
+    const model = await openHuggingFaceModel(folder);
+    try {
+      requireMemory(`the weights of ${folder}`, BYTES * parameterCount(model.spec));
+      const parameters = await uploadWeights(native, model.spec, model.source);
+      return new PretrainedModel(native, model, { ...NOTHING, parameters });
+    } finally {
+      await model.source.close();
+    }
+  }
+
+  /** @throws RangeError for ids that the model cannot take. */
+  checkIds(ids: readonly number[], what: string): void {
+    const { context } = this.spec;
+    if (ids.length === 0) throw new RangeError(`${what} is empty; at least one token is needed`);
+    if (ids.length > context)
+      throw new RangeError(`${what} has ${ids.length} tokens; accepted are at most context, ${context}`);
+    checkTokens(this.spec, ids, what);
+  }
+
+  /** See SequenceLogits.run. */
+  score(ids: readonly number[]): { lastLogits: Float32Array; tokenLogProbs: number[] } {
+    this.checkIds(ids, 'ids');
+    this.#logits ??= new SequenceLogits(this.#native, this.spec);
+    return this.#logits.run(this.#tensors.parameters, ids);
+  }
+
+  /** Samples in request order. @throws RangeError for a request that the model cannot serve. */
+  generate(requests: readonly SampleRequest[]): Promise<Sample[]> {
+    this.#sampler ??= new Sampler(this.#native, this.spec);
+    return this.#sampler.sample(this.#tensors.parameters, requests);
+  }
+
+  /**
+   * One optimiser step over all rows; the first begins with moments of 0.
+   * @throws RangeError for a row or a number that is not accepted, and where the gradient is not finite.
+   */
+  async step(rows: readonly LearnRow[], config: LearnConfig): Promise<LearnStatistics> {
+    checkLearnConfig(config);
+    if (rows.length === 0) throw new RangeError('rows is empty; at least one is needed');
+    for (const row of rows) checkRow(this.spec, row, true);
+    if (this.#tensors.first.length === 0) {
+      // Gradients and two moments beside the weights; activations come on top.
+      requireMemory('gradients and moments', 3 * BYTES * parameterCount(this.spec));
+      this.#tensors = freshModel(this.#native, this.spec, this.#tensors.parameters);
+    }
+    const learner = (this.#learner ??= new Learner(this.#native, this.spec));
+    const totals = newTotals();
+    using succession = new Succession(this.#native, this.#tensors, true);
+    // Gone with a step that fails.
+    this.#tensors = NOTHING;
+    await succession.step((model, consume) =>
+      learner.step(model, rows, config, 'policy', this.#steps + 1, totals, { consume }),
+    );
+    this.#tensors = succession.release();
+    this.#steps += 1;
+    return statisticsOf(totals);
+  }
+
+  /**
+   * Whether save may write there: a folder that is new, empty, or a model of before, which is replaced.
+   * @throws RangeError for another.
+   */
+  async checkSave(folder: string): Promise<void> {
+    const fail = (what: string): never => {
+      throw new RangeError(
+        `the folder to write is ${folder}, ${what}; accepted is a new or empty one, or a model of before, which is replaced`,
+      );
+    };
+    if (path.resolve(folder) === path.resolve(this.model.folder)) fail("the model's own");
+    const names = await readdir(folder).catch((error: unknown): string[] => {
+      const { code } = error as NodeJS.ErrnoException;
+      return code === 'ENOENT' ? [] : fail(`which cannot be read (${code ?? String(error)})`);
+    });
+    if (names.length > 0 && !names.includes(CONFIG_FILE)) fail('which holds other files');
+  }
+
+  /**
+   * A folder of the same layout: new weights, the tokenizer as it is, and a configuration that names the type that the
+   * weights now have. Written beside and moved into place.
+   * @throws RangeError as checkSave does.
+   */
+  async save(folder: string, options: Pick<FolderOptions, 'dtype' | 'shardBytes'> = {}): Promise<void> {
+    await this.checkSave(folder);
+    await placeFolder(path.resolve(folder), async (beside) => {
+      for (const name of await readdir(this.model.folder))
+        if (COPIED.test(name)) await copyFile(path.join(this.model.folder, name), path.join(beside, name));
+      await nameDtype(path.join(beside, CONFIG_FILE), options.dtype ?? 'F32');
+      await writeWeights(this.#native, this.spec, this.#tensors.parameters, beside, options);
+    });
+  }
+
+  dispose(): void {
+    this.#native.delete(...tensorsOf(this.#tensors));
+    this.#tensors = NOTHING;
+    this.#logits?.dispose();
+    this.#sampler?.dispose();
+    this.#learner?.dispose();
+  }
+}
+
+const NOTHING: ModelTensors = { parameters: [], first: [], second: [] };
+
+/** Configuration, tokenizer, chat template. */
+const COPIED =
+  /^((config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|merges\.txt|tokenizer\.model|.*\.jinja)$/;

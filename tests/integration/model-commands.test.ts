@@ -1,0 +1,171 @@
+/** `azr model` and `azr learner step` as a user runs them, on small models and a small tokenizer. */
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { azrCli, ROOT } from '../support/azr-cli.js';
+
+const MODEL = path.join(ROOT, 'tests/golden/hugging-face/qwen2.5-untied');
+
+let folder: string;
+/** The model with a tokenizer whose tokens are the letters. */
+let spelling: string;
+let expected: {
+  greedy: { prompt: number[]; tokens: number[]; logprobs: number[] };
+  sequences: { ids: number[]; logits: number[][]; logprobs: number[] }[];
+  policy: { loss: number; clipLow: number; clipHigh: number; entropyCoefficient: number; rows: object[] };
+};
+const { azr, azrJson } = azrCli(() => folder);
+
+const tokenizer = (vocabulary: Readonly<Record<string, number>>): string =>
+  JSON.stringify({
+    version: '1.0',
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: { type: 'Split', pattern: { Regex: '' }, behavior: 'Isolated', invert: false },
+    post_processor: null,
+    decoder: { type: 'Fuse' },
+    model: { type: 'BPE', vocab: vocabulary, merges: [], unk_token: null, byte_fallback: false },
+  });
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'azr-model-'));
+  spelling = path.join(folder, 'spelling');
+  await cp(MODEL, spelling, { recursive: true });
+  const letters = Array.from({ length: 96 }, (_, i) => [String.fromCodePoint(0x100 + i), i] as const);
+  await writeFile(path.join(spelling, 'tokenizer.json'), tokenizer(Object.fromEntries(letters)));
+  expected = JSON.parse(await readFile(path.join(MODEL, 'expected.json'), 'utf8')) as typeof expected;
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const worst = (a: readonly number[], b: readonly number[]): number =>
+  Math.max(...a.map((x, i) => Math.abs(x - (b[i] ?? Number.NaN))));
+
+describe('azr model', () => {
+  it('info says what is there', async () => {
+    expect(await azrJson(['model', 'info', MODEL, '--json'])).toMatchObject({
+      architecture: 'qwen2',
+      vocabulary: 96,
+      keyValueHeads: 1,
+      tied: false,
+      attentionBias: true,
+      weightTypes: ['F32'],
+      tokenizer: false,
+    });
+  });
+
+  it('logits are the reference, float32', async () => {
+    const { ids, logits, logprobs } = expected.sequences.at(-1) as (typeof expected.sequences)[number];
+    const answer = await azrJson<{ lastLogits: number[]; tokenLogprobs: number[] }>([
+      'model',
+      'logits',
+      ...['--model', MODEL],
+      ...['--ids', ids.join(',')],
+      '--json',
+    ]);
+    expect(answer.lastLogits).toHaveLength(96);
+    expect(answer.tokenLogprobs).toHaveLength(ids.length - 1);
+    expect(worst(answer.lastLogits, logits.at(-1) ?? [])).toBeLessThan(1e-4);
+    expect(worst(answer.tokenLogprobs, logprobs)).toBeLessThan(1e-4);
+  });
+
+  it('generate goes by tokens without a tokenizer, and by text with one', async () => {
+    const { prompt, tokens, logprobs } = expected.greedy;
+    const generate = (
+      model: string,
+      ...more: string[]
+    ): Promise<{ ids: number[]; text: string | null; logprobs: number[] }> =>
+      azrJson([
+        'model',
+        'generate',
+        ...['--model', model],
+        ...['--max-new', String(tokens.length)],
+        ...['--temperature', '0'],
+        ...more,
+        '--json',
+      ]);
+    const byIds = await generate(MODEL, '--ids', prompt.join(','));
+    expect(byIds).toMatchObject({ ids: tokens, text: null });
+    expect(worst(byIds.logprobs, logprobs)).toBeLessThan(1e-4);
+    const spelled = (ids: readonly number[]): string => String.fromCodePoint(...ids.map((id) => 0x100 + id));
+    expect(await generate(spelling, '--prompt', spelled(prompt))).toMatchObject({
+      ids: tokens,
+      text: spelled(tokens),
+    });
+  });
+
+  it.each([
+    [['logits', '--ids', '1,96'], /ids holds token 96; accepted are integers from 0 to 95/],
+    [['logits', '--ids', '1,x'], /--ids is "x"; accepted are tokens/],
+    [['generate', '--ids', '1', '--max-new', '1024'], /accepted is a sum of at most context, 1024/],
+    [['generate', '--prompt', 'a', '--max-new', '1'], /--prompt needs a tokenizer/],
+    [['generate', '--max-new', '1'], /--prompt and --ids are both missing/],
+  ])('names what it does not take: %j', async (args, message) => {
+    const [command = '', ...rest] = args;
+    const { code, err } = await azr(['model', command, '--model', MODEL, ...rest]);
+    expect(code).toBe(2);
+    expect(err).toMatch(message);
+  });
+
+  it('names a tokenizer that does not match the vocabulary', async () => {
+    const mismatched = path.join(folder, 'mismatched');
+    await cp(MODEL, mismatched, { recursive: true });
+    await writeFile(path.join(mismatched, 'tokenizer.json'), tokenizer({ a: 0, b: 96 }));
+    const { code, err } = await azr(['model', 'info', mismatched]);
+    expect(code).toBe(2);
+    expect(err).toMatch(/tokenizer\.json does not match the model: token "b" is 96; accepted are 0 to 95/);
+  });
+});
+
+describe('azr learner step', () => {
+  it('writes a model of the same layout that one update has changed, and says how', async () => {
+    const batch = path.join(folder, 'batch.json');
+    const { policy } = expected;
+    await writeFile(batch, JSON.stringify(policy.rows));
+    const out = path.join(folder, 'out');
+    const step = await azrJson<{ loss: number }>([
+      'learner',
+      'step',
+      ...['--model', spelling],
+      ...['--batch', batch],
+      ...['--out', out],
+      ...['--lr', '0.01'],
+      ...['--clip-low', String(policy.clipLow)],
+      ...['--clip-high', String(policy.clipHigh)],
+      ...['--entropy', String(policy.entropyCoefficient)],
+      '--json',
+    ]);
+    expect(Math.abs(step.loss - policy.loss)).toBeLessThan(1e-5);
+    expect((await readdir(out)).sort()).toEqual([
+      'config.json',
+      'generation_config.json',
+      'model.safetensors',
+      'tokenizer.json',
+    ]);
+    const again = await azrJson<{ loss: number }>([
+      'learner',
+      'step',
+      ...['--model', out],
+      ...['--batch', batch],
+      ...['--out', path.join(folder, 'again')],
+      '--json',
+    ]);
+    expect(again.loss).toBeLessThan(step.loss);
+  });
+
+  it('names a row that does not fit, and a folder that is not its to replace', async () => {
+    const batch = path.join(folder, 'wrong.json');
+    await writeFile(
+      batch,
+      JSON.stringify([{ ids: [1, 2, 3], mask: [0, 1], advantage: 1, oldLogprobs: [0] }]),
+    );
+    const args = ['learner', 'step', '--model', MODEL, '--batch', batch, '--out'];
+    const wrong = await azr([...args, path.join(folder, 'nothing')]);
+    expect(wrong.code).toBe(2);
+    expect(wrong.err).toMatch(/row 0: oldLogprobs has 1 entries; accepted is one a token of ids, 3, or/);
+    await writeFile(batch, JSON.stringify(expected.policy.rows));
+    const taken = await azr([...args, ROOT]);
+    expect(taken.code).toBe(2);
+    expect(taken.err).toMatch(/which holds other files; accepted is a new or empty one/);
+  });
+});
