@@ -9,6 +9,7 @@
 import type { ClickHouseClient } from '@clickhouse/client';
 import type { ServiceAddresses } from '../src/config/addresses.js';
 import { clickHouseClient, migrate } from './clickhouse/client.js';
+import { insertText, RowBatch } from './clickhouse/row-batch.js';
 import { MessageProjector, type MessageRows } from './message-rows.js';
 import { RangeReader, type RawMessage } from './range-reader.js';
 import { DEAD_LETTERS_TOPIC, ensureTopics } from './topics.js';
@@ -123,7 +124,11 @@ export async function retryDeadLetters(
     for (const letter of inspected) {
       const { rows } = letter;
       const retried = letter.state === 'readable' && rows.ok;
-      if (retried) await client.insert({ table: rows.table, values: rows.rows, format: 'JSONEachRow' });
+      if (retried) {
+        const batch = new RowBatch();
+        batch.add(rows);
+        for (const table of batch.tables()) await insertText(client, table);
+      }
       after.push({ ...letter, state: retried ? 'stored' : letter.state, retried });
     }
     return after;

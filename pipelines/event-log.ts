@@ -5,6 +5,7 @@
  * ranges of one topic, with the count and the digest of that set.
  */
 import type { AzrEvent, EventType } from '../schemas/generated/events.js';
+import type { LogGap } from './range-reader.js';
 
 /** Next offset by topic and partition; a partition that is not named starts at 0. */
 export type Offsets = Readonly<Record<string, Readonly<Record<number, string>>>>;
@@ -36,6 +37,23 @@ export interface LoggedEvent {
   readonly offset: string;
 }
 
+/** A message that is no event for this code, and why. */
+export interface UnreadableMessage {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly reason: string;
+  readonly detail: string;
+}
+
+export interface StreamOptions {
+  readonly filter?: (event: AzrEvent) => boolean;
+  /** Default: such messages are passed over; the sink reports them (dead letters). */
+  readonly onUnreadable?: (message: UnreadableMessage) => void;
+  /** Default: a gap is thrown. */
+  readonly onGap?: (gap: LogGap) => void;
+}
+
 export interface EventLog {
   /** Next offsets of the topics' partitions. */
   watermarks(topics: readonly string[]): Promise<Offsets>;
@@ -50,12 +68,23 @@ export interface EventLog {
    * @throws CorruptLogError where count or digest differ from the reference.
    */
   read(reference: EventReference): Promise<readonly AzrEvent[]>;
-  /** What stands from `from` to `to` (default: the log's end now) in one topic, in offset order within each partition. */
+  /**
+   * What stands from `from` to `to` (default: the log's end now) in one topic, in offset order within each partition.
+   * @throws LogGapError where offsets in between are gone.
+   */
   scan(
     topic: string,
     from: Offsets,
     to?: Offsets,
     filter?: (event: AzrEvent) => boolean,
+  ): AsyncIterable<LoggedEvent>;
+  /** What stands from `from` to `to` in one partition, in offset order. @throws LogGapError. */
+  stream(
+    topic: string,
+    partition: number,
+    from: string,
+    to: string,
+    options?: StreamOptions,
   ): AsyncIterable<LoggedEvent>;
   close(): Promise<void>;
 }

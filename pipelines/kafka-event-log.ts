@@ -15,6 +15,7 @@ import {
   type EventReference,
   type LoggedEvent,
   type Offsets,
+  type StreamOptions,
 } from './event-log.js';
 import { RangeReader, type RawMessage } from './range-reader.js';
 import { DerivedSchemaIds, RegistrySchemaIds, type LoadableSchemaIds } from './schema-ids.js';
@@ -23,8 +24,8 @@ import { subjectOf } from './subject.js';
 import { ensureTopics, kafkaClient, topicOf } from './topics.js';
 
 /** Messages a request: measured best between 500 and 2,000 on one broker. */
-const BATCH_MESSAGES = 1_000;
-const BATCH_BYTES = 900_000;
+export const BATCH_MESSAGES = 1_000;
+export const BATCH_BYTES = 900_000;
 
 /** Ensures the topics, publishes the schemas, connects. */
 export async function createEventLog(
@@ -47,18 +48,17 @@ export async function createEventLog(
   return new KafkaEventLog(new RangeReader(addresses.kafkaBrokers), producer, ids);
 }
 
-/** Decodes a message; an id that is not known is asked for once. */
-export async function decodeMessage(
+/** Decodes a message; an id that is not known is asked for once. Only then there is something to wait for. */
+export function decodeMessage(
   decoder: EventDecoder,
   ids: LoadableSchemaIds,
   value: Buffer,
-): Promise<Decoded> {
+): Decoded | Promise<Decoded> {
   const decoded = decoder.decode(value);
   if (decoded.ok || decoded.reason !== 'unknown-schema' || value.length < 5) return decoded;
   const id = value.readUInt32BE(1);
   if (ids.schemaOf(id) !== undefined) return decoded;
-  await ids.load(id);
-  return decoder.decode(value);
+  return ids.load(id).then(() => decoder.decode(value));
 }
 
 class KafkaEventLog implements EventLog {
@@ -112,24 +112,28 @@ class KafkaEventLog implements EventLog {
     }
     const selector = { runId, iteration, types: [...types].sort() };
 
-    const standing = new Set<string>();
-    for await (const { event } of this.scan(topic, since, undefined, (candidate) =>
-      selects(selector, candidate),
-    ))
-      standing.add(event.envelope.eventId);
-    await this.#send(
-      topic,
-      events.filter((event) => !standing.has(event.envelope.eventId)),
-    );
-
+    const rangesTo = (ends: readonly bigint[]): EventReference['ranges'] =>
+      ends.map((to, partition) => ({
+        partition,
+        from: since[topic]?.[partition] ?? '0',
+        to: to.toString(),
+      }));
+    const before = await this.#ends(topic);
     // What the log holds, not what was meant: an earlier attempt's event stays as it was written.
-    const ends = await this.#reader.ends([topic]);
-    const ranges = (ends.get(topic) ?? []).map((to, partition) => ({
-      partition,
-      from: since[topic]?.[partition] ?? '0',
-      to: to.toString(),
-    }));
-    const set = await this.#collect(topic, ranges, selector);
+    let set = await this.#collect(topic, rangesTo(before), selector);
+    const fresh = new Map<string, CollectedEvent>();
+    for (const event of events) {
+      const { eventId } = event.envelope;
+      if (!set.has(eventId) && !fresh.has(eventId))
+        fresh.set(eventId, { event, bytes: encodeEvent(event, this.#ids) });
+    }
+    await this.#send(topic, fresh.values());
+    const ends = await this.#ends(topic);
+    const written = ends.reduce((sum, end, partition) => sum + end - (before[partition] ?? 0n), 0n);
+    // As many messages as were sent: nobody else wrote meanwhile, and what stands there is known without reading it back.
+    if (written === BigInt(fresh.size)) for (const [id, one] of fresh) set.set(id, one);
+    else set = await this.#collect(topic, rangesTo(ends), selector);
+    const ranges = rangesTo(ends);
     for (const event of events)
       if (!set.has(event.envelope.eventId))
         throw new CorruptLogError(
@@ -138,8 +142,11 @@ class KafkaEventLog implements EventLog {
     return { topic, ranges, selector, count: set.size, digest: digestOf(set.values()) };
   }
 
-  async #send(topic: string, events: readonly AzrEvent[]): Promise<void> {
-    const seen = new Set<string>();
+  async #ends(topic: string): Promise<readonly bigint[]> {
+    return (await this.#reader.ends([topic])).get(topic) ?? [];
+  }
+
+  async #send(topic: string, events: Iterable<CollectedEvent>): Promise<void> {
     let batch: { key: string; value: Buffer }[] = [];
     let bytes = 0;
     const flush = async (): Promise<void> => {
@@ -152,10 +159,7 @@ class KafkaEventLog implements EventLog {
       this.#sending = turn.catch(() => undefined);
       await turn;
     };
-    for (const event of events) {
-      if (seen.has(event.envelope.eventId)) continue;
-      seen.add(event.envelope.eventId);
-      const value = encodeEvent(event, this.#ids);
+    for (const { event, bytes: value } of events) {
       if (batch.length >= BATCH_MESSAGES || bytes + value.length > BATCH_BYTES) await flush();
       batch.push({ key: subjectOf(event), value });
       bytes += value.length;
@@ -178,28 +182,36 @@ class KafkaEventLog implements EventLog {
     to?: Offsets,
     filter: (event: AzrEvent) => boolean = () => true,
   ): AsyncGenerator<LoggedEvent> {
-    const ends = (await this.#reader.ends([topic])).get(topic) ?? [];
-    for (const [partition, end] of ends.entries()) {
-      const begin = BigInt(from[topic]?.[partition] ?? '0');
-      const stop = to?.[topic]?.[partition];
-      for await (const message of this.#reader.read(
+    const ends = await this.#ends(topic);
+    for (const [partition, end] of ends.entries())
+      yield* this.stream(
         topic,
         partition,
-        begin,
-        stop === undefined ? end : BigInt(stop),
-      )) {
-        const event = await this.#decode(topic, message);
-        if (event !== undefined && filter(event))
-          yield { event, partition, offset: message.offset.toString() };
-      }
+        from[topic]?.[partition] ?? '0',
+        to?.[topic]?.[partition] ?? end.toString(),
+        { filter },
+      );
+  }
+
+  async *stream(
+    topic: string,
+    partition: number,
+    from: string,
+    to: string,
+    { filter = () => true, onUnreadable, onGap }: StreamOptions = {},
+  ): AsyncGenerator<LoggedEvent> {
+    for await (const message of this.#reader.read(topic, partition, BigInt(from), BigInt(to), onGap)) {
+      const offset = message.offset.toString();
+      const decoded = await this.#decode(message);
+      if (!decoded.ok)
+        onUnreadable?.({ topic, partition, offset, reason: decoded.reason, detail: decoded.detail });
+      else if (filter(decoded.event)) yield { event: decoded.event, partition, offset };
     }
   }
 
-  /** Undecodable messages are the sink's to report (dead letters); a reader of facts passes over them. */
-  async #decode(_topic: string, message: RawMessage): Promise<AzrEvent | undefined> {
-    if (message.value === null) return undefined;
-    const decoded = await decodeMessage(this.#decoder, this.#ids, message.value);
-    return decoded.ok ? decoded.event : undefined;
+  #decode({ value }: RawMessage): Decoded | Promise<Decoded> {
+    if (value === null) return { ok: false, reason: 'too-short', detail: 'the message has no value' };
+    return decodeMessage(this.#decoder, this.#ids, value);
   }
 
   async #collect(
@@ -210,8 +222,10 @@ class KafkaEventLog implements EventLog {
     const set = new Map<string, CollectedEvent>();
     for (const { partition, from, to } of ranges)
       for await (const message of this.#reader.read(topic, partition, BigInt(from), BigInt(to))) {
-        const event = await this.#decode(topic, message);
-        if (event === undefined || !selects(selector, event) || set.has(event.envelope.eventId)) continue;
+        const decoded = await this.#decode(message);
+        if (!decoded.ok) continue;
+        const { event } = decoded;
+        if (!selects(selector, event) || set.has(event.envelope.eventId)) continue;
         set.set(event.envelope.eventId, { event, bytes: message.value ?? Buffer.alloc(0) });
       }
     return set;

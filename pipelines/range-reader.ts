@@ -13,7 +13,8 @@ export interface RawMessage {
   readonly offset: bigint;
 }
 
-const MAX_BYTES = 16 * 1024 * 1024;
+/** A fetch; a broker sends the first batch whole even where it is larger. */
+const FETCH_BYTES = 2 * 1024 * 1024;
 const MAX_WAIT_MS = 500;
 /** Next offset, and the oldest kept one, as the protocol's special timestamps. */
 const LATEST = -1n;
@@ -25,12 +26,46 @@ const ATTEMPTS = 120;
 /** A topic that was made a moment ago may not be known everywhere yet; one that is unknown for longer does not exist. */
 const ATTEMPTS_UNKNOWN_TOPIC = 10;
 const PAUSE_MS = 500;
+const OUT_OF_RANGE = 'OFFSET_OUT_OF_RANGE';
+
+/** Batches from an offset on, or the log's oldest offset where it begins later. */
+type Fetched = Promise<{ readonly batches: readonly RecordsBatch[]; readonly start: bigint | undefined }>;
 
 type FetchResponse = Awaited<ReturnType<Consumer<Buffer, Buffer, Buffer, Buffer>['fetch']>>;
+
+type RecordsBatch = NonNullable<FetchResponse['responses'][number]['partitions'][number]['records']>[number];
+
+/** The offset behind a batch. */
+const behind = ({ firstOffset, lastOffsetDelta }: RecordsBatch): bigint =>
+  firstOffset + BigInt(lastOffsetDelta) + 1n;
 
 /** The client's errors: single, or several in one. */
 interface ClientError extends Error {
   findBy?(property: string, value: unknown): unknown;
+}
+
+/** Offsets of a partition that the log has assigned and no longer has. */
+export interface LogGap {
+  readonly topic: string;
+  readonly partition: number;
+  readonly from: bigint;
+  /** Exclusive. */
+  readonly to: bigint;
+}
+
+/** The log does not go on where it must: a log of facts has no gaps. */
+export class LogGapError extends Error {
+  override readonly name = 'LogGapError';
+  /** What rests on this log cannot be answered for, as where a comparison differs. */
+  readonly exitCode = 6;
+
+  constructor(gap: LogGap) {
+    super(`the log has a gap: ${gapText(gap)}; events in it are lost to whoever reads this log`);
+  }
+}
+
+export function gapText({ topic, partition, from, to }: LogGap): string {
+  return `${topic}, partition ${partition}, lacks the offsets ${from} to ${to - 1n}`;
 }
 
 export class RangeReader {
@@ -80,6 +115,7 @@ export class RangeReader {
           error instanceof RangeError ||
           this.#closed.signal.aborted ||
           has('canRetry', false) ||
+          has('apiId', OUT_OF_RANGE) ||
           attempt >= attempts
         )
           throw error;
@@ -89,22 +125,49 @@ export class RangeReader {
     }
   }
 
-  /** Messages of one partition with from <= offset < to, in order. */
-  async *read(topic: string, partition: number, from: bigint, to: bigint): AsyncGenerator<RawMessage> {
+  /**
+   * Messages of one partition with from <= offset < to, in order. One fetch is on its way while another is read.
+   * @param onGap told of offsets that are gone, which are then passed over. @throws LogGapError where there is none.
+   */
+  async *read(
+    topic: string,
+    partition: number,
+    from: bigint,
+    to: bigint,
+    onGap: (gap: LogGap) => void = (gap) => {
+      throw new LogGapError(gap);
+    },
+  ): AsyncGenerator<RawMessage> {
     let next = from;
     let idle = 0;
+    let ahead: Fetched | undefined;
+    const lacks = (until: bigint): void => {
+      if (until > next) onGap({ topic, partition, from: next, to: until });
+    };
     while (next < to) {
-      const response = await this.#retrying(() => this.#fetch(topic, partition, next));
+      const { batches, start } = await (ahead ?? this.#ahead(topic, partition, next));
+      if (start !== undefined) {
+        const kept = start < to ? start : to;
+        lacks(kept);
+        next = kept;
+        ahead = undefined;
+        continue;
+      }
       const before = next;
-      for (const batch of response.responses[0]?.partitions[0]?.records ?? []) {
+      const last = batches.at(-1);
+      const after = last === undefined ? next : behind(last);
+      ahead = after > next && after < to ? this.#ahead(topic, partition, after) : undefined;
+      for (const batch of batches) {
         if ((batch.attributes & IS_CONTROL) === 0)
           for (const record of batch.records) {
             const offset = batch.firstOffset + BigInt(record.offsetDelta);
-            if (offset < next || offset >= to) continue;
-            yield { key: record.key, value: record.value, headers: record.headers, partition, offset };
+            if (offset < next || next >= to) continue;
+            lacks(offset < to ? offset : to);
+            next = offset < to ? offset + 1n : to;
+            if (offset < to)
+              yield { key: record.key, value: record.value, headers: record.headers, partition, offset };
           }
-        const after = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n;
-        if (after > next) next = after;
+        if (behind(batch) > next) next = behind(batch);
       }
       // Offsets below `to` were assigned, so they come; a broker that restarts answers late.
       idle = next === before ? idle + 1 : 0;
@@ -112,6 +175,29 @@ export class RangeReader {
         throw new Error(
           `topic ${topic}, partition ${partition}: nothing came at offset ${next}, though ${to} was reached`,
         );
+    }
+  }
+
+  /** A fetch that is awaited later: its failure is thrown then. */
+  #ahead(topic: string, partition: number, offset: bigint): Fetched {
+    const fetched = this.#batches(topic, partition, offset);
+    fetched.catch(() => undefined);
+    return fetched;
+  }
+
+  async #batches(topic: string, partition: number, offset: bigint): Fetched {
+    try {
+      const response = await this.#retrying(() => this.#fetch(topic, partition, offset));
+      return { batches: response.responses[0]?.partitions[0]?.records ?? [], start: undefined };
+    } catch (error) {
+      if (((error as ClientError).findBy?.('apiId', OUT_OF_RANGE) ?? null) === null) throw error;
+      const start = (await this.starts([topic])).get(topic)?.[partition] ?? 0n;
+      if (start <= offset)
+        throw new Error(
+          `topic ${topic}, partition ${partition}: offset ${offset} was assigned and lies behind the log's end; the log was cut off`,
+          { cause: error },
+        );
+      return { batches: [], start };
     }
   }
 
@@ -125,7 +211,7 @@ export class RangeReader {
       node: leader,
       maxWaitTime: MAX_WAIT_MS,
       minBytes: 1,
-      maxBytes: MAX_BYTES,
+      maxBytes: FETCH_BYTES,
       topics: [
         {
           topicId: found.id,
@@ -135,7 +221,7 @@ export class RangeReader {
               currentLeaderEpoch: -1,
               fetchOffset: offset,
               lastFetchedEpoch: -1,
-              partitionMaxBytes: MAX_BYTES,
+              partitionMaxBytes: FETCH_BYTES,
             },
           ],
         },

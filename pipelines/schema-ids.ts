@@ -21,6 +21,9 @@ export function derivedId(schema: string): number {
   return createHash('sha256').update(schema).digest().readUInt32BE(0) >>> 1;
 }
 
+/** The topic is compacted: gaps are where repeats were. */
+const compacted = (): void => undefined;
+
 export class DerivedSchemaIds implements LoadableSchemaIds {
   readonly #known = new Map<number, string>();
   readonly #brokers: readonly string[];
@@ -43,7 +46,7 @@ export class DerivedSchemaIds implements LoadableSchemaIds {
     try {
       const [start, end] = [await reader.starts([SCHEMAS_TOPIC]), await reader.ends([SCHEMAS_TOPIC])];
       const [from, to] = [start.get(SCHEMAS_TOPIC)?.[0] ?? 0n, end.get(SCHEMAS_TOPIC)?.[0] ?? 0n];
-      for await (const { key, value } of reader.read(SCHEMAS_TOPIC, 0, from, to))
+      for await (const { key, value } of reader.read(SCHEMAS_TOPIC, 0, from, to, compacted))
         if (key !== null && value !== null && Number(key.toString()) === id)
           this.#known.set(id, value.toString());
     } finally {

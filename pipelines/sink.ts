@@ -3,14 +3,19 @@
  *
  * A batch's rows go in under the deduplication token topic:partition:first-last, then the next offset is written. A crash
  * in between repeats the batch: equal rows meet in the tables' merge (first write wins) and the views show one. What
- * cannot be decoded, or has no place in a table, goes to the dead-letter topic with its reason, origin and bytes, and the sink goes on.
+ * cannot be decoded, or has no place in a table, goes to the dead-letter topic with its reason, origin and bytes, and the
+ * sink goes on; so it does behind offsets that the log has lost, which it reports.
+ *
+ * While one batch is stored the next is read and turned into rows, one at most. A batch ends with its number of messages,
+ * rows or bytes, and with the log: nothing waits for company, so no row is older than a pass when it is stored.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClickHouseClient } from '@clickhouse/client';
 import type { ServiceAddresses } from '../src/config/addresses.js';
 import { clickHouseClient, migrate } from './clickhouse/client.js';
-import { MessageProjector } from './message-rows.js';
-import { RangeReader, type RawMessage } from './range-reader.js';
+import { insertText, RowBatch } from './clickhouse/row-batch.js';
+import { MessageProjector, type MessageRows } from './message-rows.js';
+import { LogGapError, RangeReader, type LogGap, type RawMessage } from './range-reader.js';
 import { DEAD_LETTERS_TOPIC, ensureTopics, eventTopics, kafkaClient } from './topics.js';
 
 export interface SinkOptions {
@@ -20,13 +25,16 @@ export interface SinkOptions {
   readonly onProgress?: (rows: number, messages: number) => void;
   readonly onReady?: () => void;
   readonly onError?: (error: Error) => void;
-  /** Messages a batch at most; default 5,000. */
+  /** Messages a batch at most; default 10,000. */
   readonly batchMessages?: number;
   /** False: what has no place in a table is passed over. A second sink of the same log would bury it twice. */
   readonly deadLetters?: boolean;
 }
 
-const BATCH_MESSAGES = 5_000;
+export const SINK_BATCH_MESSAGES = 10_000;
+const BATCH_ROWS = 50_000;
+/** Encoded. */
+const BATCH_BYTES = 16 << 20;
 const IDLE_MS = 200;
 
 export async function runSink(options: SinkOptions): Promise<void> {
@@ -83,6 +91,40 @@ interface Partition {
   next: bigint;
 }
 
+interface DeadMessage {
+  readonly message: RawMessage;
+  readonly reason: string;
+  readonly detail: string;
+}
+
+/** What is stored at once: consecutive messages of one partition. */
+class Batch {
+  readonly first: bigint;
+  /** The offset behind its last message. */
+  next: bigint;
+  readonly rows = new RowBatch();
+  readonly dead: DeadMessage[] = [];
+  messages = 0;
+  #bytes = 0;
+
+  constructor(first: bigint) {
+    this.first = first;
+    this.next = first;
+  }
+
+  add(message: RawMessage, rows: MessageRows): void {
+    if (rows.ok) this.rows.add(rows);
+    else this.dead.push({ message, reason: rows.reason, detail: rows.detail });
+    this.next = message.offset + 1n;
+    this.messages += 1;
+    this.#bytes += message.value?.length ?? 0;
+  }
+
+  isFull(mostMessages: number): boolean {
+    return this.messages >= mostMessages || this.rows.rows >= BATCH_ROWS || this.#bytes >= BATCH_BYTES;
+  }
+}
+
 class Sink {
   readonly #reader: RangeReader;
   readonly #client: ClickHouseClient;
@@ -90,14 +132,16 @@ class Sink {
   readonly #addresses: ServiceAddresses;
   readonly #batchMessages: number;
   readonly #buries: boolean;
+  readonly #onGap: (gap: LogGap) => void;
   #rows = 0;
   #messages = 0;
 
   private constructor(options: SinkOptions, projector: MessageProjector) {
     const { addresses } = options;
     this.#addresses = addresses;
-    this.#batchMessages = options.batchMessages ?? BATCH_MESSAGES;
+    this.#batchMessages = options.batchMessages ?? SINK_BATCH_MESSAGES;
     this.#buries = options.deadLetters ?? true;
+    this.#onGap = (gap) => options.onError?.(new LogGapError(gap));
     this.#reader = new RangeReader(addresses.kafkaBrokers);
     this.#client = clickHouseClient(addresses);
     this.#projector = projector;
@@ -129,63 +173,55 @@ class Sink {
   ): Promise<boolean> {
     const ends = await this.#reader.ends(eventTopics());
     let moved = false;
+    let storing: Promise<void> = Promise.resolve();
+    const store = async (at: Partition, batch: Batch): Promise<void> => {
+      await storing;
+      at.next = batch.next;
+      storing = this.#store(at, batch).then(() => onProgress?.(this.#rows, this.#messages));
+      // Awaited before the next one, and at the end.
+      storing.catch(() => undefined);
+    };
     for (const [topic, offsets] of ends)
       for (const [partition, end] of offsets.entries()) {
         const key = `${topic}/${partition}`;
         const at = partitions.get(key) ?? { topic, partition, next: from.get(key) ?? 0n };
         partitions.set(key, at);
-        while (at.next < end && !signal.aborted) {
-          await this.#batch(at, end);
-          moved = true;
-          onProgress?.(this.#rows, this.#messages);
+        if (at.next >= end || signal.aborted) continue;
+        moved = true;
+        let batch = new Batch(at.next);
+        const onGap = (gap: LogGap): void => this.#onGap(gap);
+        for await (const message of this.#reader.read(topic, partition, at.next, end, onGap)) {
+          const rows = this.#projector.rowsOf(message);
+          batch.add(message, rows instanceof Promise ? await rows : rows);
+          if (!batch.isFull(this.#batchMessages)) continue;
+          await store(at, batch);
+          batch = new Batch(batch.next);
+          if (signal.aborted) break;
         }
+        if (signal.aborted) continue;
+        // Up to the end, where nothing but markers may stand.
+        batch.next = end;
+        if (batch.first < end) await store(at, batch);
       }
+    await storing;
     return moved;
   }
 
-  async #batch(at: Partition, end: bigint): Promise<void> {
-    const { topic, partition } = at;
-    const tables = new Map<string, Readonly<Record<string, unknown>>[]>();
-    const dead: { message: RawMessage; reason: string; detail: string }[] = [];
-    const first = at.next;
-    let next = at.next;
-    let count = 0;
-    for await (const message of this.#reader.read(topic, partition, at.next, end)) {
-      next = message.offset + 1n;
-      count += 1;
-      const made = await this.#projector.rowsOf(message);
-      if (!made.ok) dead.push({ message, reason: made.reason, detail: made.detail });
-      else {
-        const list = tables.get(made.table);
-        if (list === undefined) tables.set(made.table, [...made.rows]);
-        else list.push(...made.rows);
-      }
-      if (count >= this.#batchMessages) break;
-    }
-    if (count === 0) next = end;
-    for (const [table, rows] of tables) {
-      await this.#client.insert({
-        table,
-        values: rows,
-        format: 'JSONEachRow',
-        clickhouse_settings: { insert_deduplication_token: `${topic}:${partition}:${first}-${next - 1n}` },
-      });
-      this.#rows += rows.length;
-    }
+  async #store({ topic, partition }: Partition, batch: Batch): Promise<void> {
+    const { first, next, dead, messages } = batch;
+    for (const rows of batch.rows.tables())
+      await insertText(this.#client, rows, `${topic}:${partition}:${first}-${next - 1n}`);
     if (dead.length > 0 && this.#buries) await this.#bury(topic, dead);
     await this.#client.insert({
       table: 'sink_offsets',
       values: [{ topic, log_partition: partition, next_offset: next.toString() }],
       format: 'JSONEachRow',
     });
-    this.#messages += count;
-    at.next = next;
+    this.#rows += batch.rows.rows;
+    this.#messages += messages;
   }
 
-  async #bury(
-    topic: string,
-    dead: readonly { message: RawMessage; reason: string; detail: string }[],
-  ): Promise<void> {
+  async #bury(topic: string, dead: readonly DeadMessage[]): Promise<void> {
     const producer = kafkaClient(this.#addresses.kafkaBrokers, 'azr-sink').producer({
       idempotent: true,
       maxInFlightRequests: 1,

@@ -16,7 +16,14 @@ const retry: RetryPolicy = {
   backoffCoefficient: 2,
   maximumInterval: '30 seconds',
   maximumAttempts: 12,
-  nonRetryableErrorTypes: ['UsageError', 'CorruptCheckpointError', 'RangeError', 'TypeError'],
+  nonRetryableErrorTypes: [
+    'UsageError',
+    'CorruptCheckpointError',
+    'ModelFileError',
+    'ModelMissingError',
+    'RangeError',
+    'TypeError',
+  ],
 };
 
 const quick = { startToCloseTimeout: '5 minutes', heartbeatTimeout: '30 seconds', retry } as const;

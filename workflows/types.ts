@@ -17,10 +17,15 @@ export interface RunRef {
   readonly startOffsets: Offsets;
 }
 
-/** The coordinates of a step, and what it may read. */
-export interface StepContext {
-  readonly run: RunRef;
+/** The coordinates of a step: what ids and seeds are derived from. */
+export interface Place {
+  readonly run: Pick<RunRef, 'runId'>;
   readonly iteration: number;
+}
+
+/** A step's place, and what it may read. */
+export interface StepContext extends Place {
+  readonly run: RunRef;
   readonly checkpoint: CheckpointRef;
   /** Where each topic stood when the iteration began: a retried step finds its own earlier events behind. */
   readonly since: Offsets;

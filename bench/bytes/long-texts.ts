@@ -100,6 +100,7 @@ export async function longEvents(count: number, tokens: number): Promise<AzrEven
           grammar: null,
           reward: 1,
           advantage: 0.5,
+          place: 0,
         },
       },
     );

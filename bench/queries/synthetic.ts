@@ -7,7 +7,7 @@
  * reward for every fourth task, one rejected proposal and one execution for every fourth, 256 seed rows a run. Completions have 24 tokens:
  * this measures rows, not long texts. The last iteration of each run is written twice, as a sink that was killed before it
  * stored its place would: a query that counts repeats is wrong here. No prompts of proposals and no learner's rows are
- * written; no saved query reads them.
+ * written; no saved query reads them. Each run has one counterfactual, with an attempt a task.
  */
 
 export const RUNS = 20;
@@ -103,6 +103,8 @@ export function rowsOfRun(run: number, tasks: number): Statement[] {
     insert('task_rejected', rejectedRow(run, tasks), perFourth),
     insert('reward_assigned', rewardRow(run), `${perFourth} ARRAY JOIN ['learnability', 'format'] AS part`),
     insert('program_executed', executionRow(run), perFourth),
+    insert('counterfactual_advantages', counterfactualRow(run), perTask(0, all)),
+    insert('counterfactuals', askedRow(run), '(SELECT 0 AS n, 0 AS it, 0 AS h)'),
     insert('seed_row_read', seedRow(run), '(SELECT number AS n, 0 AS it, 0 AS h FROM numbers(256))'),
   ];
 }
@@ -166,6 +168,17 @@ const rewardRow = (
 ): string => `${envelope(run, 'reward')}, if(h % 2 = 0, 'propose', 'solve') AS role,
   ${kindOf('intDiv(n, 4)')} AS kind, ${id('proposal', run, 'n')} AS subject_id, ${id('task', run, 'n')} AS task_id, toInt32(0) AS sample,
   (h % 9) / 8 AS reward, part AS component, (h % 9) / 8 AS raw, 1.0 AS coefficient, NULL AS cap, raw AS value`;
+
+const counterfactualRow = (run: number): string => `'${runName(run)}' AS run_id, 'c' AS counterfactual_id,
+  toInt32(it) AS iteration, ${id('row', run, 'n')} AS event_id, if(h % 2 = 0, 'propose', 'solve') AS role, ${kindOf('n')} AS kind,
+  ${id('group', run, 'n')} AS subject_id, ${id('task', run, 'n')} AS task_id, toInt32(0) AS sample, (h % 9) / 8 AS recorded_reward,
+  (h % 11) / 10 AS reward, (h % 9) / 4 - 1 AS recorded_advantage, (h % 11) / 5 - 1 AS advantage`;
+
+const askedRow = (
+  run: number,
+): string => `'${runName(run)}' AS run_id, 'c' AS counterfactual_id, toInt32(1) AS first_iteration,
+  toInt32(${ITERATIONS}) AS last_iteration, '[]' AS changes_json, '{}' AS config_json, 'bench' AS code_version,
+  toDateTime64('2026-01-02 00:00:00.000', 3, 'UTC') AS computed_at`;
 
 const seedRow = (
   run: number,

@@ -3,28 +3,44 @@
 Written from the description of the published design (arXiv 2505.03335 and its released code's behaviour), to measure
 what it costs; it isolates nothing and is used by the bench only.
 
-  a run       all lines of a text but the last are exec'd, the last is eval'd, stdout is captured; texts that call
-              input() are refused; an alarm inside the worker; status and result are cut to 400 characters
-  validation  syntax check, banned imports, one run that defines f, calls it twice, compares and gives repr of the result
+  a call      the text is split into lines and sent to the pool with the executor's settings, as a map over one text; the
+              answer's result and status are cut to 400 characters
+  a run       all lines but the last are exec'd, the last is eval'd, each under an alarm of its own that is set and put
+              back; where the last line prints, all is exec'd and stdout captured; texts that call input() are refused;
+              the result must pass str() and pickle
+  validation  banned imports, syntax check, one run that defines f, calls it twice, compares and gives repr of the result
   deduction   eval(gold) == eval(answer) here, in the trainer; where that is not true, once more in a worker, after the program
-  abduction   gold == f(answer) in a worker
+  abduction   gold == f(answer) in a worker, after a syntax check of the text
   induction   gold == f(input) in a worker, one run a hidden pair; right where all pairs are
   a comparison that cannot be read back is tried three times, with pauses of 0.1 and 0.2 s
 
-The published trainer calls one run after the other, on a pool of one worker by default; here several callers may keep
-several workers busy. Arguments: workers, callers, seconds, and a folder with the package pebble, whose pool is then used.
-Protocol: one JSON line of tasks on stdin -> "ready"; the name of a phase -> one JSON line of verdicts.
+The published trainer makes one call after the other, on a pool of one worker (executor_max_workers: 1); that is the way
+which ours is held against. With more callers several workers are kept busy, which the published trainer does not do.
+The pool is pebble's, as published, where pebble is found on PYTHONPATH, else the standard library's. Where the variable
+AZR_REPO names a checkout of the published code, its own class is measured in place of all this; its packages (numpy,
+pebble, regex, timeout-decorator, tqdm, python-dateutil) must then be on PYTHONPATH.
+Arguments: workers, callers, seconds. Protocol: one JSON line of tasks on stdin -> "ready"; the name of a phase -> one JSON
+line of verdicts.
 """
 import ast
 import io
 import json
+import os
+import pickle
 import re
 import signal
 import sys
 import threading
 import time
+import traceback
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
+from functools import partial
+
+try:
+    import pebble
+except ImportError:
+    pebble = None
 
 BANNED = frozenset("""
 logging random multiprocessing pebble subprocess threading datetime time hashlib hmac bcrypt os.sys os.path sys.exit
@@ -44,28 +60,55 @@ def cut(text):
     return text if len(text) <= CUT else text[:CUT // 2] + "..." + text[-(CUT // 2):]
 
 
-def run_text(text, seconds):
-    """In a worker: (result text, status text)."""
-    signal.signal(signal.SIGALRM, on_alarm)
-    signal.alarm(seconds)
+def under_alarm(seconds, work, *args):
+    before = signal.signal(signal.SIGALRM, on_alarm)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
+        return work(*args)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class Runtime:
+    """The names that a run sees; it travels with every call."""
+
+    def __init__(self):
+        self.names = {}
+
+    def define(self, text):
         if CALLS_INPUT.search(text):
             raise RuntimeError("input is not allowed")
-        head, _, last = text.rpartition("\n")
-        namespace = {}
-        captured = io.StringIO()
-        with redirect_stdout(captured):
-            if "print(" in last:
-                exec(text, namespace)
-                result = captured.getvalue()
-            else:
-                exec(head, namespace)
-                result = str(eval(last, namespace))
-        return cut(result.strip()), DONE
-    except BaseException as error:  # a worker of the published pool survives whatever a program raises
-        return "", cut("%s: %s" % (type(error).__name__, error))
-    finally:
-        signal.alarm(0)
+        exec(text, self.names)
+
+    def value(self, text):
+        return eval(text, self.names)
+
+
+def run_lines(lines, runtime, seconds):
+    """In a worker: (result, status text)."""
+    try:
+        if "print(" in lines[-1]:
+            captured = io.StringIO()
+            with redirect_stdout(captured):
+                under_alarm(seconds, runtime.define, "\n".join(lines))
+            result = captured.getvalue()
+        else:
+            under_alarm(seconds, runtime.define, "\n".join(lines[:-1]))
+            result = under_alarm(seconds, runtime.value, lines[-1])
+        str(result)
+        pickle.dumps(result)
+        return result, DONE
+    except BaseException:  # a worker of the published pool survives whatever a program raises
+        return "", traceback.format_exc().split("\n")[-2]
+
+
+def parses(text):
+    try:
+        ast.parse(text)
+        return True
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
 
 
 def bans(text):
@@ -91,8 +134,8 @@ class StandardPool:
     def __init__(self, workers):
         self.pool = ProcessPoolExecutor(workers)
 
-    def run(self, text, seconds):
-        return self.pool.submit(run_text, text, seconds).result()
+    def run(self, work, lines, seconds):
+        return self.pool.submit(work, lines).result()
 
     def close(self):
         self.pool.shutdown()
@@ -101,14 +144,12 @@ class StandardPool:
 class PebblePool:
     """The published design's pool (pebble), which kills a worker whose run outlasts its limit."""
 
-    def __init__(self, workers, folder):
-        sys.path.insert(0, folder)
-        import pebble
+    def __init__(self, workers):
         self.pool = pebble.ProcessPool(max_workers=workers)
 
-    def run(self, text, seconds):
+    def run(self, work, lines, seconds):
         try:
-            return self.pool.schedule(run_text, args=(text, seconds), timeout=seconds + 1).result()
+            return next(self.pool.map(work, [lines], timeout=seconds).result())
         except TimeoutError as error:
             return "", "TimeoutError: %s" % error
 
@@ -117,40 +158,41 @@ class PebblePool:
         self.pool.join()
 
 
-class Trainer:
-    def __init__(self, workers, seconds, pebble_folder):
-        self.pool = PebblePool(workers, pebble_folder) if pebble_folder else StandardPool(workers)
+class Executor:
+    def __init__(self, workers, seconds):
+        self.pool = PebblePool(workers) if pebble else StandardPool(workers)
         self.seconds = seconds
+        self.runtime = Runtime()
         self.retried = 0
 
     def run(self, text):
-        return self.pool.run(text, self.seconds)
+        work = partial(run_lines, runtime=self.runtime, seconds=self.seconds)
+        result, status = self.pool.run(work, text.strip().split("\n"), self.seconds)
+        return cut(str(result).strip()), cut(str(status).strip())
 
     def validate(self, code, text, banning):
-        """The result's text, or None where the run is not valid. Induction proposals are held to no banned list."""
+        """Is the run valid? Induction proposals are held to no banned list."""
         call = "f(%s)" % text
         program = "%s\nresult = %s\nif result != %s:\n    raise Exception('Non-deterministic code')\nrepr(result)" % (
             code, call, call)
-        try:
-            ast.parse(program)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
-        if banning and bans(program):
-            return None
-        result, status = self.run(program)
-        return None if "error" in status.lower() or status != DONE else result
+        if (banning and bans(code)) or not parses(program):
+            return False
+        return "error" not in self.run(program)[1].lower()
 
     def compare(self, text):
         """True or False, or None where the comparison cannot be read back."""
+        if not parses(text):
+            return False
         for attempt in range(RETRIES):
             result, status = self.run(text)
             if "error" in status.lower():
                 return False
-            if result in ("True", "False"):
-                return result == "True"
-            self.retried += 1
-            if attempt < RETRIES - 1:
-                time.sleep(0.1 * (attempt + 1))
+            try:
+                return bool(eval(result))
+            except Exception:
+                self.retried += 1
+                if attempt < RETRIES - 1:
+                    time.sleep(0.1 * (attempt + 1))
         return None
 
     def deduction(self, code, gold, answer):
@@ -159,40 +201,73 @@ class Trainer:
                 return True
         except Exception:
             pass
-        return self.compare("%s\neval(%s) == eval(%s)" % (code, gold, answer)) is True
+        return self.compare("%s\neval(%s) == eval(%s)" % (code, gold, answer))
 
     def abduction(self, code, gold, answer):
-        return self.compare("%s\n%s == f(%s)" % (code, gold, answer)) is True
+        return self.compare("%s\n%s == f(%s)" % (code, gold, answer))
 
-    def induction(self, answer, pairs):
-        found = [self.compare("%s\n%s == f(%s)" % (answer, output, text)) for text, output in pairs]
-        found = [one for one in found if one is not None]
-        return bool(found) and all(found)
+    def close(self):
+        self.pool.close()
 
-    def task(self, task):
-        kind = task["kind"]
-        if kind == "validation":
-            banning = len(task["inputs"]) == 1
-            outputs = [self.validate(task["code"], text, banning) for text in task["inputs"]]
-            return all(output is not None for output in outputs)
-        if kind == "deduction":
-            return self.deduction(task["code"], task["output"], task["answer"])
-        if kind == "abduction":
-            return self.abduction(task["code"], task["output"], task["answer"])
-        return self.induction(task["answer"], [(p["input"], p["output"]) for p in task["pairs"]])
+
+class PublishedExecutor:
+    """The published class itself, called as the published trainer calls it."""
+
+    def __init__(self, workers, seconds, checkout):
+        sys.path.insert(0, checkout)
+        from absolute_zero_reasoner.utils.code_utils.python_executor import PythonExecutor
+        self.own = PythonExecutor(timeout_length=seconds, ast_check=True, max_workers=workers)
+        # It makes its pool on the first call, no larger than that call's batch.
+        self.own.batch_apply(["1"] * workers)
+        self.retried = 0
+
+    def run(self, text):
+        return self.own.apply(text)
+
+    def validate(self, code, text, banning):
+        return self.own.check_all(code, text, banned_keywords=sorted(BANNED) if banning else [])[0]
+
+    def deduction(self, code, gold, answer):
+        return self.own.eval_output_prediction(code, gold, answer)
+
+    def abduction(self, code, gold, answer):
+        return self.own.eval_input_prediction(code, gold, answer)
+
+    def close(self):
+        self.own.cleanup()
+
+
+def verdict(executor, task):
+    kind = task["kind"]
+    if kind == "validation":
+        banning = len(task["inputs"]) == 1
+        return all(executor.validate(task["code"], text, banning) for text in task["inputs"])
+    if kind == "deduction":
+        return bool(executor.deduction(task["code"], task["output"], task["answer"]))
+    if kind == "abduction":
+        return bool(executor.abduction(task["code"], task["output"], task["answer"]))
+    # Pairs that give no verdict are left out of the mean, as published.
+    found = [executor.abduction(task["answer"], p["output"], p["input"]) for p in task["pairs"]]
+    found = [one for one in found if one is not None]
+    return bool(found) and all(found)
 
 
 def main():
     workers, callers, seconds = int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    # What programs and the published class print must not end among the answers.
+    answers = os.fdopen(os.dup(1), "w")
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
     phases = json.loads(sys.stdin.readline())
-    trainer = Trainer(workers, seconds, sys.argv[4] if len(sys.argv) > 4 else "")
+    checkout = os.environ.get("AZR_REPO")
+    executor = PublishedExecutor(workers, seconds, checkout) if checkout else Executor(workers, seconds)
     # Both workers are started and have run something before the clock starts.
-    warm = [threading.Thread(target=trainer.run, args=("import time\ntime.sleep(0.05)\n1",)) for _ in range(workers * 2)]
+    warm = [threading.Thread(target=executor.run, args=("import time\ntime.sleep(0.05)\n1",)) for _ in range(workers * 2)]
     for thread in warm:
         thread.start()
     for thread in warm:
         thread.join()
-    print("ready", flush=True)
+    print("ready", file=answers, flush=True)
     for line in sys.stdin:
         tasks = phases[line.strip()]
         verdicts = [None] * len(tasks)
@@ -205,16 +280,16 @@ def main():
                     at = next(turns, None)
                 if at is None:
                     return
-                verdicts[at] = trainer.task(tasks[at])
+                verdicts[at] = verdict(executor, tasks[at])
 
-        before = trainer.retried
+        before = executor.retried
         threads = [threading.Thread(target=caller) for _ in range(callers)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        print(json.dumps({"verdicts": verdicts, "retried": trainer.retried - before}), flush=True)
-    trainer.pool.close()
+        print(json.dumps({"verdicts": verdicts, "retried": executor.retried - before}), file=answers, flush=True)
+    executor.close()
 
 
 if __name__ == "__main__":

@@ -95,7 +95,12 @@ export function disagreements(workload: Workload, published: WayResult, ours: Wa
 
 export interface Report {
   readonly machine: Readonly<Record<string, string | number>>;
+  /** What the published way is. */
+  readonly published: string;
+  /** Against the published way as released: one worker, one call after the other. */
   readonly steps: readonly StepRow[];
+  /** Against the published way with as many workers and callers as ours; empty where ours has one. */
+  readonly busy: readonly StepRow[];
   readonly forks: readonly ForkRow[];
   readonly verdicts: number;
   readonly disagreements: readonly Disagreement[];
@@ -104,10 +109,19 @@ export interface Report {
 
 const seconds = (value: number): string => `${value.toFixed(value < 0.1 ? 3 : 2)} s`;
 
-function tables(report: Report): readonly (readonly (readonly string[])[])[] {
-  const steps = [
-    ['phase', 'checks', 'published wall', 'ours wall', 'faster', 'published CPU', 'ours CPU', 'CPU share'],
-    ...report.steps.map((row) => [
+function stepTable(published: string, rows: readonly StepRow[]): readonly (readonly string[])[] {
+  return [
+    [
+      `against ${published}`,
+      'checks',
+      'published wall',
+      'ours wall',
+      'faster',
+      'published CPU',
+      'ours CPU',
+      'CPU share',
+    ],
+    ...rows.map((row) => [
       row.phase,
       row.checks.toLocaleString('en'),
       seconds(row.published.wall),
@@ -118,6 +132,12 @@ function tables(report: Report): readonly (readonly (readonly string[])[])[] {
       row.cpuShare.toFixed(2),
     ]),
   ];
+}
+
+function tables(report: Report): readonly (readonly (readonly string[])[])[] {
+  const { workers } = report.machine;
+  const steps = stepTable(`${report.published}, 1 worker`, report.steps);
+  const busy = stepTable(`${report.published}, ${workers} workers and callers`, report.busy);
   const forks = [
     ['forking', 'forks/s', 'CPU a fork'],
     ...report.forks.map(({ way, perSecond, cpuMillis }) => [
@@ -144,7 +164,13 @@ function tables(report: Report): readonly (readonly (readonly string[])[])[] {
       String(count),
     ]),
   ];
-  return [steps, forks, targets, ...(differing.length > 1 ? [differing] : [])];
+  return [
+    steps,
+    ...(report.busy.length > 0 ? [busy] : []),
+    forks,
+    targets,
+    ...(differing.length > 1 ? [differing] : []),
+  ];
 }
 
 function headline(report: Report): string {

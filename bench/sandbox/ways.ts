@@ -20,13 +20,16 @@ export interface WayResult {
   readonly retried: number;
 }
 
-/** Every phase once by the executor of the published kind; it is warm when the clock starts. */
+/**
+ * Every phase once by the executor of the published kind; it is warm when the clock starts. The published trainer has one
+ * worker and makes one call after the other; here are as many calls under way as there are workers.
+ */
 export async function publishedWay(python: string, workload: Workload, workers: number): Promise<WayResult> {
   const phases = {
     ...workload,
     validation: workload.validation.map((item) => ({ kind: 'validation', ...item })),
   };
-  const args = [String(workers), String(PUBLISHED_SECONDS)];
+  const args = [String(workers), String(workers), String(PUBLISHED_SECONDS)];
   const trainer = await LineProcess.start(python, './published.py', args, phases);
   const results: Partial<Record<Phase, PhaseResult>> = {};
   let retried = 0;

@@ -33,7 +33,8 @@ const USAGE = `npm run bench -- search [options]
   --set KEY=VALUE   override a key of the configuration
   --iterations N    default 20; 0 shows the warmed-up policy alone
   --every N         iterations between evaluations (default 5)
-  --sampled         evaluate sampled answers too, at the start and the end`;
+  --sampled         evaluate sampled answers too, at the start and the end
+  --attempts K      of the sampled ones, at each question; shown are the share of right ones and of questions with one (default 1)`;
 
 const FOLDER = path.resolve('.azr', 'search');
 
@@ -45,6 +46,7 @@ function readArguments() {
         set: { type: 'string', multiple: true, default: [] },
         iterations: { type: 'string', default: '20' },
         every: { type: 'string', default: '5' },
+        attempts: { type: 'string', default: '1' },
         sampled: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -69,6 +71,7 @@ async function main(): Promise<number> {
   }
   const iterations = count('iterations', options.iterations, 0);
   const every = count('every', options.every, 1);
+  const attempts = count('attempts', options.attempts, 1);
   const { config } = await resolveRunConfig(options.preset, options.set);
   const engine = new TensorflowEngine(Number(process.env['TF_NUM_INTRAOP_THREADS'] ?? '1'));
   const began = Date.now();
@@ -78,9 +81,9 @@ async function main(): Promise<number> {
   let checkpoint = await warmedUp(engine, config, say);
   const start = checkpoint;
   const evaluateBoth = async (iteration: number): Promise<void> => {
-    say(`${iteration} greedy  ${await heldOut(engine, config, checkpoint, iteration, 0)}`);
+    say(`${iteration} greedy  ${await heldOut(engine, config, checkpoint, iteration)}`);
     if (options.sampled && (iteration === 0 || iteration === iterations))
-      say(`${iteration} sampled ${await heldOut(engine, config, checkpoint, iteration, 1)}`);
+      say(`${iteration} sampled ${await heldOut(engine, config, checkpoint, iteration, attempts)}`);
   };
   await evaluateBoth(0);
 
@@ -151,44 +154,59 @@ async function warmedUp(
   return checkpoint;
 }
 
-/** Accuracy by kind, in brackets by length, and the share of answers with a thought. */
+/**
+ * Accuracy by kind, in brackets by length, and the share of answers with a thought.
+ * @param attempts sampled at each question; 0 is one greedy answer. Of several, the share of questions with a right one too.
+ */
 async function heldOut(
   engine: PolicyEngine,
   config: RunConfig,
   checkpoint: CheckpointRef,
   iteration: number,
-  temperature: number,
+  attempts = 0,
 ): Promise<string> {
   const tasks = tinyHeldOut(config.evaluation.perBucket).map(({ task }) => task);
+  const asked = tasks.flatMap((task) =>
+    Array.from({ length: Math.max(1, attempts) }, (_, attempt) => ({ task, attempt })),
+  );
   const samples = await engine.sample(
     checkpoint,
-    tasks.map((task) => {
+    asked.map(({ task, attempt }) => {
       const { tokens, maxTokens, grammar } = tinyCodec.solvePrompt(
         task.kind,
-        taskKinds[task.kind].solverView(task),
+        taskKinds[task.kind].solve(task),
       );
-      const seed = seedOf(config.seed, 'held-out', iteration, task.taskId);
-      const common = { id: task.taskId, prompt: tokens, seed, temperature, maxTokens };
+      const seed = seedOf(config.seed, 'held-out', iteration, task.taskId, attempt);
+      const temperature = attempts === 0 ? 0 : 1;
+      const common = { id: `${task.taskId}/${attempt}`, prompt: tokens, seed, temperature, maxTokens };
       return grammar === undefined ? common : { ...common, grammar };
     }),
   );
-  const answers = tasks.map((task, i) => {
+  const answers = asked.map(({ task }, i) => {
     const sample = samples[i];
     if (sample === undefined) throw new Error(`no sample for ${task.taskId}`);
     const { answer, thought } = tinyCodec.parseSolution(task.kind, sample);
     const right = accuracyOf(task, answer) === 1;
-    return { kind: task.kind, length: lengthOf(task.code), right, thought: thought !== null };
+    return { task, kind: task.kind, length: lengthOf(task.code), right, thought: thought !== null };
   });
-  const score = (of: typeof answers): string => percent(of.filter(({ right }) => right).length, of.length);
-  const kinds = TASK_KINDS.map((kind) => answers.filter((answer) => answer.kind === kind)).filter(
-    (of) => of.length > 0,
-  );
-  return kinds
+  const score = (of: typeof answers): string => {
+    const right = of.filter((answer) => answer.right);
+    const all = percent(right.length, of.length);
+    if (attempts < 2) return all;
+    return `${all} of all, ${percent(new Set(right.map(({ task }) => task)).size * attempts, of.length)} once`;
+  };
+  const thinking = (of: typeof answers): string => {
+    const [yes, no] = [true, false].map((thought) => of.filter((answer) => answer.thought === thought));
+    const accuracy = (part: typeof answers | undefined): string =>
+      percent(part?.filter(({ right }) => right).length ?? 0, part?.length ?? 0);
+    return `thoughts ${percent(yes?.length ?? 0, of.length)}, right with ${accuracy(yes)}, without ${accuracy(no)}`;
+  };
+  return TASK_KINDS.map((kind) => answers.filter((answer) => answer.kind === kind))
+    .filter((of) => of.length > 0)
     .map((of) => {
       const lengths = [...new Set(of.map(({ length }) => length))].sort();
       const byLength = lengths.map((length) => score(of.filter((answer) => answer.length === length)));
-      const thoughts = percent(of.filter(({ thought }) => thought).length, of.length);
-      return `${of[0]?.kind ?? ''} ${score(of)} (${byLength.join(' / ')}), thoughts ${thoughts}`;
+      return `${of[0]?.kind ?? ''} ${score(of)} (${byLength.join(' / ')}), ${thinking(of)}`;
     })
     .join('; ');
 }

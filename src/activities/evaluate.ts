@@ -12,14 +12,15 @@ import { fact, originOf } from './facts.js';
 import { withHeartbeat } from './heartbeat.js';
 
 export function makeEvaluate(dependencies: EvaluateDependencies): EvaluateSteps['evaluate'] {
-  const { log, configs, engine, codec, sandbox, codeVersion } = dependencies;
+  const { log, configs, engine, codecs, sandbox, codeVersion } = dependencies;
   return (context) =>
     withHeartbeat(async (signal, report) => {
       const began = Date.now();
       const config = await configs.of(context.run);
+      const codec = await codecs.of(config);
       const examples = tinyHeldOut(config.evaluation.perBucket);
       const prompts = examples.map(({ task }) =>
-        codec.solvePrompt(task.kind, taskKinds[task.kind].solverView(task)),
+        codec.solvePrompt(task.kind, taskKinds[task.kind].solve(task)),
       );
       const samples = await engine.sample(
         context.checkpoint,
@@ -47,7 +48,7 @@ export function makeEvaluate(dependencies: EvaluateDependencies): EvaluateSteps[
           const answer = answers[i] ?? null;
           return answer === null
             ? []
-            : [{ id: task.taskId, ...taskKinds[task.kind].judgeInput(task, answer) }];
+            : [{ id: task.taskId, ...taskKinds[task.kind].verify.question(task, answer) }];
         }),
       );
       const verdictOf = new Map(verdicts.map((verdict) => [verdict.id, verdict]));

@@ -14,6 +14,7 @@ import {
   type TaskBuffer,
 } from '../buffer/task-buffer.js';
 import { idOf } from '../coordinates.js';
+import type { PolicyCodec } from '../policy/codec.js';
 import { isHeldOutText } from '../policy/tiny/generator.js';
 import { HELD_OUT_REASON } from '../reward/iteration-rewards.js';
 import { parseSeedRows, type SeedRow } from '../tasks/seed-rows.js';
@@ -35,10 +36,11 @@ interface Refusal {
 }
 
 export function makePlantSeeds(dependencies: SandboxDependencies): SandboxSteps['plantSeeds'] {
-  const { log, configs, sandbox, codec, codeVersion } = dependencies;
+  const { log, configs, sandbox, codecs, codeVersion } = dependencies;
   return (run, seeds) =>
     withHeartbeat(async () => {
       const config = await configs.of(run);
+      const codec = await codecs.of(config);
       const origin = { runId: run.runId, iteration: 0, policyVersion: null, codeVersion };
       const given =
         seeds === null
@@ -123,7 +125,7 @@ function identityRow(
 }
 
 function unfitFor(
-  codec: SandboxDependencies['codec'],
+  codec: PolicyCodec,
   row: SeedRow,
   outputs: readonly string[],
   kinds: readonly TaskKind[],

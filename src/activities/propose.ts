@@ -1,45 +1,20 @@
-/** The proposer's turn: one completion for each of `batch` prompts of every kind, from the buffer as the iteration found it. */
-import { idOf, seedOf } from '../coordinates.js';
-import { Random } from '../random.js';
-import { drawFitting, generatorsOf } from '../buffer/draw-fitting.js';
-import { drawFunctions } from '../buffer/draw-functions.js';
-import { drawProgramTask, drawReferences, PROGRAM_KINDS } from '../buffer/sampling.js';
+/** The proposer's turn: one completion for each of the iteration's prompts (plan-proposals.ts). */
 import { seedPool } from '../buffer/seed-pool.js';
-import type { TaskBuffer } from '../buffer/task-buffer.js';
-import type { RunConfig } from '../config/run.js';
-import type { Prompt } from '../policy/codec.js';
-import type { ProposePrompt } from '../policy/text/codec.js';
-import * as programReader from '../policy/text/program.js';
-import { compositeOdds } from '../tasks/composite.js';
-import { taskKinds } from '../tasks/index.js';
-import { TASK_KINDS, type TaskKind } from '../tasks/types.js';
 import type { RolloutSteps } from '../../workflows/steps.js';
-import type { StepContext } from '../../workflows/types.js';
 import type { RolloutDependencies } from './dependencies.js';
 import { earlierFacts } from './earlier.js';
 import { fact, originOf } from './facts.js';
 import { noProposals } from './generate-tasks.js';
 import { withHeartbeat } from './heartbeat.js';
+import { planProposals } from './plan-proposals.js';
 import { finishOf, sampleInChunks } from './sample-in-chunks.js';
-import { unlessTooLong } from './unless-too-long.js';
-
-interface PlannedProposal {
-  readonly proposalId: string;
-  readonly kind: TaskKind;
-  readonly index: number;
-  readonly prompt: Prompt;
-  readonly referenceTaskIds: readonly string[];
-  readonly compositeTaskIds: readonly string[];
-  readonly programTaskId: string | null;
-  readonly program: string | null;
-  readonly seed: number;
-}
 
 export function makePropose(dependencies: RolloutDependencies): RolloutSteps['propose'] {
-  const { log, configs, buffers, engine, codec, codeVersion } = dependencies;
+  const { log, configs, buffers, engine, codecs, codeVersion } = dependencies;
   return (context) =>
     withHeartbeat(async (signal, report) => {
       const config = await configs.of(context.run);
+      const codec = await codecs.of(config);
       if (config.propose.source === 'uniform') return { proposals: noProposals(context) };
       const whole = await buffers.at(context.run, context.since);
       const buffer = context.seeding === true ? seedPool(whole) : whole;
@@ -96,76 +71,4 @@ export function makePropose(dependencies: RolloutDependencies): RolloutSteps['pr
       if (proposals === undefined) throw new Error(`iteration ${context.iteration} made no proposal`);
       return { proposals };
     });
-}
-
-function planProposals(
-  context: StepContext,
-  config: RunConfig,
-  buffer: TaskBuffer,
-  promptOf: (
-    kind: TaskKind,
-    references: readonly { code: string; input: string; output: string }[],
-    program: string | null,
-    functions?: readonly string[],
-  ) => Prompt,
-): PlannedProposal[] {
-  const { batch, references: count, referenceSampling } = config.propose;
-  const odds = compositeOdds(config.propose.composite, context.iteration);
-  const { runId } = context.run;
-  const { kinds = config.propose.kinds } = context;
-  return TASK_KINDS.filter((kind) => kinds.includes(kind)).flatMap((kind) =>
-    Array.from({ length: batch }, (_, index): PlannedProposal | undefined => {
-      const randomOf = generatorsOf(
-        seedOf(config.seed, context.iteration, 'propose', kind, index, 'references'),
-      );
-      const [given] = taskKinds[kind].proposesProgram
-        ? []
-        : drawFitting(
-            buffer,
-            PROGRAM_KINDS,
-            (left, random) => {
-              const task = drawProgramTask(left, referenceSampling, random);
-              return task === undefined ? [] : [task];
-            },
-            ({ code }) => unlessTooLong(() => promptOf(kind, [], code)) !== undefined,
-            randomOf,
-          );
-      // Before the first program is accepted there is none to write inputs for.
-      if (!taskKinds[kind].proposesProgram && given === undefined) return undefined;
-      const drawn =
-        given === undefined ? drawReferences(buffer, kind, count, referenceSampling, randomOf(0)) : [];
-      const { functions, references } = drawFunctions(
-        drawn,
-        odds,
-        new Random(seedOf(config.seed, context.iteration, 'propose', kind, index, 'functions')),
-        programReader,
-      );
-      const prompt = promptOf(
-        kind,
-        references.map((task) => ({
-          code: task.code,
-          input: task.inputs[0] ?? '',
-          output: task.outputs[0] ?? '',
-        })),
-        given?.code ?? null,
-        functions.map(({ definition }) => definition),
-      );
-      return {
-        proposalId: idOf(runId, context.iteration, 'proposal', kind, index),
-        kind,
-        index,
-        prompt,
-        referenceTaskIds: shownOf(prompt, references).map((task) => task.taskId),
-        compositeTaskIds: functions.map(({ taskId }) => taskId),
-        programTaskId: given?.taskId ?? null,
-        program: given?.code ?? null,
-        seed: seedOf(config.seed, context.iteration, 'propose', kind, index, 0),
-      };
-    }).filter((planned) => planned !== undefined),
-  );
-}
-
-/** Text prompts leave out references that do not fit, and say which they show. */
-function shownOf<T>(prompt: Prompt & Partial<ProposePrompt>, references: readonly T[]): readonly T[] {
-  return prompt.shownReferences?.flatMap((place) => references[place] ?? []) ?? references;
 }

@@ -29,10 +29,11 @@ type Proposal = EventDataByType['ProposalSampled'];
 type Parsed = Extract<ParsedProposal, { ok: true }>;
 
 export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['validate'] {
-  const { log, configs, buffers, sandbox, codec, codeVersion } = dependencies;
+  const { log, configs, buffers, sandbox, codecs, codeVersion } = dependencies;
   return (context, facts) =>
     withHeartbeat(async () => {
       const config = await configs.of(context.run);
+      const codec = await codecs.of(config);
       const origin = originOf(context, codeVersion);
       if (config.propose.source === 'uniform') {
         const { events: generated, ...counts } = await generateTasks(sandbox, config, context, origin);
@@ -104,7 +105,7 @@ export function makeValidate(dependencies: SandboxDependencies): SandboxSteps['v
           id: proposal.proposalId,
           code: parsed.code,
           inputs: parsed.inputs,
-          expects: proposal.kind === 'error' ? ('error' as const) : ('value' as const),
+          kind: proposal.kind,
         })),
         { policy: config.sandbox.policy, bannedErrorKeywords: config.propose.bannedErrorKeywords },
       );

@@ -1,10 +1,14 @@
-/** Policy version 0: fresh weights, then likelihood training on generated rows (policy/tiny/warm-up.ts). */
+/**
+ * Policy version 0: of a pre-trained model, its weights; of the tiny policy, fresh weights, then likelihood training on
+ * generated rows (policy/tiny/warm-up.ts).
+ */
 import path from 'node:path';
 import { seedOf } from '../coordinates.js';
+import { requireModelFolder } from '../config/policy-present.js';
 import { tinyPolicy } from '../config/policy.js';
 import type { RunConfig } from '../config/run.js';
 import { checkpointFolder } from '../learner/checkpoint-folder.js';
-import type { ImitationConfig, LearnRow } from '../policy/port.js';
+import type { CheckpointRef, ImitationConfig, LearnRow, PolicyEngine } from '../policy/port.js';
 import { tinyFeatures } from '../policy/tiny/features.js';
 import { tinySpec } from '../policy/tiny/spec.js';
 import { warmUpRows } from '../policy/tiny/warm-up.js';
@@ -18,45 +22,67 @@ export function makeWarmUp(dependencies: LearnerDependencies): LearnerSteps['war
   return (run) =>
     withHeartbeat(async (signal, report) => {
       const config = await configs.of(run);
-      const { model, warmUp } = tinyPolicy(config.policy);
-      const fresh = await engine.initialise(
-        tinySpec(model, tinyFeatures(config.propose)),
-        seedOf(config.seed, 'weights'),
-        path.join(checkpoints, run.runId, 'fresh'),
-      );
-      const trained =
-        warmUp.steps === 0
-          ? fresh
-          : (
-              await engine.imitate(
-                fresh,
-                warmUpBatches(config),
-                warmUpConfig(config),
-                checkpointFolder(checkpoints, run.runId, 0),
-                { signal, onProgress: (step, loss) => report({ step, of: warmUp.steps, loss }) },
-              )
-            ).checkpoint;
+      const folder = checkpointFolder(checkpoints, run.runId, 0);
+      const first =
+        config.policy.kind === 'huggingface'
+          ? await engine.importModel(await requireModelFolder(config.policy), folder)
+          : await warmedUp(
+              engine,
+              config,
+              path.join(checkpoints, run.runId, 'fresh'),
+              folder,
+              signal,
+              report,
+            );
       const origin = { runId: run.runId, iteration: 0, policyVersion: 0, codeVersion };
       await log.append(
-        [await checkpointFact(origin, trained, path.dirname(checkpoints), null, true)],
+        [await checkpointFact(origin, first, path.dirname(checkpoints), null, true)],
         run.startOffsets,
       );
-      return { checkpoint: trained };
+      return { checkpoint: first };
     });
+}
+
+async function warmedUp(
+  engine: PolicyEngine,
+  config: RunConfig,
+  freshFolder: string,
+  folder: string,
+  signal: AbortSignal,
+  report: (detail: unknown) => void,
+): Promise<CheckpointRef> {
+  const { model, warmUp } = tinyPolicy(config.policy);
+  const fresh = await engine.initialise(
+    tinySpec(model, tinyFeatures(config.propose)),
+    seedOf(config.seed, 'weights'),
+    freshFolder,
+  );
+  if (warmUp.steps === 0) return fresh;
+  const { checkpoint } = await engine.imitate(fresh, warmUpBatches(config), warmUpConfig(config), folder, {
+    signal,
+    onProgress: (step, loss) => report({ step, of: warmUp.steps, loss }),
+  });
+  return checkpoint;
 }
 
 /** Exported for bench search. */
 export function* warmUpBatches(config: RunConfig): Generator<LearnRow[]> {
   const { warmUp } = tinyPolicy(config.policy);
   const mix = { ...warmUp, maxReferences: config.propose.references };
+  const early = { ...mix, thinkShares: warmUp.early.thinkShares, directLengths: null };
   const features = tinyFeatures(config.propose);
   for (let step = 0; step < warmUp.steps; step++)
-    yield warmUpRows(seedOf(config.seed, 'warm-up', step), warmUp.rowsPerStep, mix, features);
+    yield warmUpRows(
+      seedOf(config.seed, 'warm-up', step),
+      warmUp.rowsPerStep,
+      step < warmUp.early.steps ? early : mix,
+      features,
+    );
 }
 
 /** Exported for bench search, which warms up outside of a run. */
 export function warmUpConfig(config: RunConfig): ImitationConfig {
-  const { optimiser, rowsPerStep, steps, decay } = tinyPolicy(config.policy).warmUp;
+  const { aggregation, optimiser, rowsPerStep, steps, decay } = tinyPolicy(config.policy).warmUp;
   return {
     ...optimiser,
     ...(decay === 'linear' ? { linearDecaySteps: steps } : {}),
@@ -66,7 +92,7 @@ export function warmUpConfig(config: RunConfig): ImitationConfig {
     entropyCoefficient: 0,
     minibatches: 1,
     microbatchRows: rowsPerStep,
-    aggregation: 'token',
+    aggregation,
     shuffleSeed: 0,
   };
 }

@@ -10,11 +10,11 @@ import type { ServiceAddresses } from '../config/addresses.js';
 import { UsageError } from '../config/errors.js';
 import { createPolicyEngine } from '../policy/index.js';
 import type { PolicyEngine } from '../policy/port.js';
-import { tinyCodec } from '../policy/tiny/codec.js';
 import { createSandbox } from '../sandbox/index.js';
 import type { Sandbox } from '../sandbox/port.js';
 import { TASK_QUEUES } from '../../workflows/steps.js';
 import { bufferPolicy, BufferViews } from './buffer-view.js';
+import { createCodecs } from './codecs.js';
 import { evaluateSteps, learnerSteps, orchestrateSteps, rolloutSteps, sandboxSteps } from './index.js';
 import { RunConfigs } from './run-configs.js';
 
@@ -71,6 +71,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const log = await createEventLog(addresses);
   const configs = new RunConfigs(log);
   const common = { log, configs, codeVersion };
+  const codecs = createCodecs();
   const buffers = new BufferViews(log, async (run) => bufferPolicy(await configs.of(run)));
   let engine: Promise<PolicyEngine> | undefined;
   let sandbox: Promise<Sandbox> | undefined;
@@ -103,14 +104,14 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
         return Worker.create({
           ...base,
           activities: {
-            ...rolloutSteps({ ...common, buffers, engine: await theEngine(), codec: tinyCodec }),
+            ...rolloutSteps({ ...common, buffers, engine: await theEngine(), codecs }),
           },
         });
       case 'sandbox':
         return Worker.create({
           ...base,
           activities: {
-            ...sandboxSteps({ ...common, buffers, sandbox: await theSandbox(), codec: tinyCodec }),
+            ...sandboxSteps({ ...common, buffers, sandbox: await theSandbox(), codecs }),
           },
         });
       case 'learner':
@@ -128,7 +129,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
               ...common,
               engine: await theEngine(),
               sandbox: await theSandbox(),
-              codec: tinyCodec,
+              codecs,
             }),
           },
         });

@@ -5,7 +5,12 @@ export async function placeFolder(to: string, fill: (beside: string) => Promise<
   const beside = `${to}.${process.pid}.tmp`;
   await rm(beside, { recursive: true, force: true });
   await mkdir(beside, { recursive: true });
-  await fill(beside);
+  try {
+    await fill(beside);
+  } catch (error) {
+    await rm(beside, { recursive: true, force: true });
+    throw error;
+  }
   await rm(to, { recursive: true, force: true });
   await rename(beside, to);
 }

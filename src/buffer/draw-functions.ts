@@ -1,5 +1,5 @@
 /**
- * Which of a proposer's references become given functions (azr-spec, section 3): with the iteration's chance, n of them,
+ * Which of a proposer's references become given functions: with the iteration's chance, n of them,
  * n uniform from the least to the most, none composite itself. They are shown as functions and no longer as references.
  *
  * Two programs that bind one name at their top level to different things do not go together: the later definition would

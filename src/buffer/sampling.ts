@@ -1,6 +1,6 @@
 /**
  * Draws from the buffer: references and functions for proposers, programs for induction proposers, tasks for solvers.
- * All are functions of the buffer's state and a seeded generator (azr-spec, section 3).
+ * All are functions of the buffer's state and a seeded generator.
  */
 import { cumulative, type Random } from '../random.js';
 import type { TaskKind } from '../tasks/types.js';

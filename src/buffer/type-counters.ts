@@ -5,7 +5,7 @@
  *
  * Deviation: seed rows count once; the published code counts them as seeds and again as rows of the buffers.
  */
-import { countText, ERROR_TYPE, typeOfText, type TypeCounts } from '../reward/intrinsic/answer-diversity.js';
+import { countText, ERROR_TYPE, typeOfText } from '../reward/intrinsic/answer-diversity.js';
 
 type Counter = Map<string, Map<string, number>>;
 
@@ -21,13 +21,6 @@ export interface CountedTask {
   readonly outputs: readonly string[];
 }
 
-export interface TypeStatistics {
-  readonly distinctTypes: number;
-  readonly distinctValues: number;
-  readonly values: number;
-  readonly byType: Readonly<Record<string, { readonly distinct: number; readonly total: number }>>;
-}
-
 export function emptyTypeCounters(): TypeCounters {
   return { inputs: new Map(), outputs: new Map(), errors: new Map() };
 }
@@ -38,21 +31,4 @@ export function countTask(counters: TypeCounters, task: CountedTask): void {
   for (const text of task.outputs)
     if (task.kind === 'error') countText(counters.errors, ERROR_TYPE, text);
     else countText(counters.outputs, typeOfText(text), text);
-}
-
-/** What the published metrics `types/...` say: distinct types, distinct values, all values, and by type. */
-export function typeStatistics(counter: TypeCounts): TypeStatistics {
-  const byType: Record<string, { distinct: number; total: number }> = {};
-  for (const [type, values] of [...counter].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    let total = 0;
-    for (const n of values.values()) total += n;
-    byType[type] = { distinct: values.size, total };
-  }
-  const all = Object.values(byType);
-  return {
-    distinctTypes: all.length,
-    distinctValues: all.reduce((sum, { distinct }) => sum + distinct, 0),
-    values: all.reduce((sum, { total }) => sum + total, 0),
-    byType,
-  };
 }

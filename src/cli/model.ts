@@ -4,7 +4,8 @@ import { UsageError } from '../config/errors.js';
 import { endTokens, parameterCount } from '../policy/engine/parameters.js';
 import { openHuggingFaceModel } from '../policy/hugging-face/folder.js';
 import type { PretrainedModel } from '../policy/hugging-face/pretrained.js';
-import { readTokenizer, TOKENIZER_FILE } from '../policy/hugging-face/tokenizer.js';
+import { ModelTokenizer, TOKENIZER_FILE } from '../policy/tokenizer/index.js';
+import { addModelFetchCommand } from './model-fetch.js';
 import { say, sayJson } from './output.js';
 import { idsOption, naming, numberOption, withPretrained } from './pretrained.js';
 
@@ -80,6 +81,7 @@ export function addModelCommands(program: Command): void {
       if (options.json === true) sayJson(result);
       else say(result.text ?? result.ids.join(','));
     });
+  addModelFetchCommand(group);
 }
 
 async function modelInfo(folder: string): Promise<Record<string, unknown>> {
@@ -106,10 +108,17 @@ async function modelInfo(folder: string): Promise<Record<string, unknown>> {
     endTokens: endTokens(spec),
     dtype: model.dtype,
     weightTypes: model.weightTypes,
-    tokenizer: (await readTokenizer(folder, spec.vocabulary)) !== undefined,
+    tokenizer: (await fittingTokenizer(folder, spec.vocabulary)) !== undefined,
     /** Of the weights in float32, as they are computed with. */
     bytes: 4 * parameters,
   };
+}
+
+/** @throws ModelFileError where it is none of the model's. */
+async function fittingTokenizer(folder: string, vocabulary: number): Promise<ModelTokenizer | undefined> {
+  const tokenizer = await ModelTokenizer.find(folder);
+  tokenizer?.checkFits(vocabulary);
+  return tokenizer;
 }
 
 async function generate(
@@ -119,8 +128,8 @@ async function generate(
   request: { maxTokens: number; temperature: number; seed: number },
 ): Promise<{ ids: readonly number[]; text: string | null; logprobs: readonly number[] }> {
   const { folder } = model.model;
-  const tokenizer = await readTokenizer(folder, model.spec.vocabulary);
-  const ids = given ?? tokenizer?.encode(prompt ?? '');
+  const tokenizer = await fittingTokenizer(folder, model.spec.vocabulary);
+  const ids = given ?? tokenizer?.encode(prompt ?? '', { addSpecial: true });
   if (ids === undefined)
     throw new UsageError(
       `--prompt needs a tokenizer, and ${folder} has no ${TOKENIZER_FILE}; accepted is --ids`,
@@ -131,7 +140,7 @@ async function generate(
   if (sample === undefined) throw new Error('the sampler gave nothing');
   return {
     ids: sample.tokens,
-    text: tokenizer?.decode(sample.tokens) ?? null,
+    text: tokenizer?.decode(sample.tokens, { skipSpecial: true }) ?? null,
     logprobs: sample.logProbs,
   };
 }

@@ -11,6 +11,32 @@ export function sayJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
+export interface ProgressBar {
+  show(done: number, of: number, beside: string): void;
+  /** Takes it from the screen; a second call changes nothing. */
+  end(): void;
+}
+
+const BAR_WIDTH = 24;
+
+/** On standard error, and only where that is a terminal: a file or a pipe gets nothing of it. */
+export function progressBar(of: string): ProgressBar {
+  let shown = false;
+  return {
+    show(done, all, beside) {
+      if (!process.stderr.isTTY) return;
+      const full = Math.round((BAR_WIDTH * done) / Math.max(1, all));
+      const bar = `${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)}`;
+      process.stderr.write(`\r\u001b[K${bar} ${done}/${all} ${of}${beside === '' ? '' : `, ${beside}`}`);
+      shown = true;
+    },
+    end() {
+      if (shown) process.stderr.write('\r\u001b[K');
+      shown = false;
+    },
+  };
+}
+
 /** Rows as a table of aligned columns; numbers to the right. */
 export function table(rows: readonly Readonly<Record<string, unknown>>[]): string {
   const first = rows[0];

@@ -69,7 +69,7 @@ export function addRunCommands(program: Command): void {
           ...(options.iterations === undefined ? [] : [`schedule.iterations=${options.iterations}`]),
         ];
         const resolved = await resolveRunConfig(preset, overrides, options.mode);
-        await requirePolicy(resolved.preset, resolved.config.policy);
+        await requirePolicy(resolved.config);
         const runId = options.run ?? `${resolved.preset}-${timestamp()}`;
         checkRunId(runId);
         const seedFiles = await readSeedFiles(options);

@@ -39,7 +39,7 @@ async function makeSeeds(preset: string, options: SeedFlags): Promise<void> {
     throw new UsageError(`--rows is ${options.rows}; accepted are integers from 1 to 100000`);
   const overrides = [...options.set, ...(options.seed === undefined ? [] : [`seed=${options.seed}`])];
   const resolved = await resolveRunConfig(preset, overrides);
-  await requirePolicy(resolved.preset, resolved.config.policy);
+  await requirePolicy(resolved.config);
   const outIo = neededOption('--out-io', options.outIo);
   const outF = neededOption('--out-f', options.outF);
   if (path.resolve(outIo) === path.resolve(outF))

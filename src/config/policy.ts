@@ -4,7 +4,9 @@
  * Names are the field's; where the published code has another name, its argument stands in the comment.
  */
 import { z } from 'zod';
+import { WRAPPERS } from '../policy/text/envelope.js';
 import { ENTRY_RULES } from '../policy/text/program.js';
+import { INDUCTION_TARGETS } from '../policy/tiny/warm-up.js';
 import { optimiserSchema } from './optimiser.js';
 
 const share = z.number().min(0).max(1);
@@ -33,8 +35,21 @@ const tiny = z.strictObject({
     proposeShare: share,
     proposeLengths: z.array(z.number().min(0)).length(3),
     solveLengths: z.array(z.number().min(0)).length(3),
+    /** The same of solutions without a thought; null: `solveLengths`. `[1, 0, 0]` answers at once only what is short. */
+    directLengths: z.array(z.number().min(0)).length(3).nullable().default(null),
     /** Shares of deduction, abduction and induction solutions with a thought before the answer. */
     thinkShares: z.array(share).length(3).default([1, 1, 1]),
+    /** First steps, and the shares that stand in for `thinkShares` in them: what a thought is, learned before the mix. */
+    early: z
+      .strictObject({
+        steps: z.number().int().min(0).default(0),
+        thinkShares: z.array(share).length(3).default([1, 1, 1]),
+      })
+      .prefault({}),
+    /** Of the likelihood's mean: over a batch's `token`s, or over rows (`sequence`), in which a short answer weighs as much as a long thought. */
+    aggregation: z.enum(['token', 'sequence']).default('token'),
+    /** Answers of induction rows: the programs `drawn`, or their `canonical` equivalents (policy/tiny/canonical.ts). */
+    inductionTargets: z.enum(INDUCTION_TARGETS).default('drawn'),
     /** Weights of deduction, abduction, induction. */
     kinds: z.array(z.number().min(0)).length(3).default([1, 1, 1]),
     optimiser: optimiserSchema,
@@ -42,9 +57,6 @@ const tiny = z.strictObject({
     decay: z.enum(['none', 'linear']).default('none'),
   }),
 });
-
-/** How a task's text becomes a prompt, and where its answer stands in the completion (reward_fn.extraction_type). */
-export const POLICY_WRAPPERS = ['think', 'boxed', 'bare'] as const;
 
 /** `plain`: the text itself, as for base models. `tokenizer`: one user's turn through the tokenizer's own template. */
 export const CHAT_TEMPLATES = ['plain', 'tokenizer'] as const;
@@ -56,8 +68,11 @@ const huggingface = z.strictObject({
   model: z.string().regex(/^[\w.-]+\/[\w.-]+$/, 'accepted is OWNER/NAME, as in Qwen/Qwen2.5-Coder-7B'),
   /** The folder that holds it; null: none is given yet. */
   path: z.string().min(1).nullable().default(null),
-  /** `think`: reasoning, then an answer, each in tags. `boxed`: a final boxed answer. `bare`: the task alone. */
-  wrapper: z.enum(POLICY_WRAPPERS).default('think'),
+  /**
+   * How a task's text becomes a prompt, and where its answer stands in the completion (reward_fn.extraction_type).
+   * `think`: reasoning, then an answer, each in tags. `boxed`: a final boxed answer. `bare`: the task alone.
+   */
+  wrapper: z.enum(WRAPPERS).default('think'),
   chatTemplate: z.enum(CHAT_TEMPLATES).default('plain'),
   /** Longest prompt, in tokens; a task that does not fit is drawn again (data.max_prompt_length). */
   maxPromptTokens: count.default(6144),

@@ -102,8 +102,8 @@ const fields = z.strictObject({
     source: z.enum(['policy', 'uniform']).default('policy'),
     /** `source: uniform`: weights of program lengths 1, 2, 3; within a length programs are uniform. */
     uniformLengths: lengthWeights.default([1, 1, 1]),
-    /** Keywords that a program of an error task may not have (banned_keywords_for_errors_and_exceptions); `[raise]` as published. */
     composite,
+    /** Keywords that a program of an error task may not have (banned_keywords_for_errors_and_exceptions); `[raise]` as published. */
     bannedErrorKeywords: z.array(z.enum(BANNABLE_KEYWORDS)).default([]),
   }),
   solve: z.strictObject({
@@ -144,7 +144,7 @@ const fields = z.strictObject({
     maxTasksPerProgram: z.number().int().min(0).default(0),
   }),
   reward: z.strictObject({
-    /** Paper, section 3.4: format errors. */
+    /** Of the paper's composite reward: malformed. */
     formatError: z.number().default(-1),
     /** Well-formed and wrong (solver), or valid but trivial or unsolved (proposer). */
     wrong: z.number().default(-0.5),

@@ -201,7 +201,7 @@ export async function openCheckpoint(ref: CheckpointRef): Promise<OpenCheckpoint
   };
 }
 
-async function digestOf(file: string): Promise<{ sha256: string; bytes: number }> {
+export async function digestOf(file: string): Promise<{ sha256: string; bytes: number }> {
   const hash = createHash('sha256');
   let bytes = 0;
   for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {

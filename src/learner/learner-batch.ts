@@ -1,12 +1,15 @@
 /**
  * The learner's batch of an iteration: one row a rewarded completion, its advantage by the configured estimator
  * (advantages/). Pure, so that replay computes the same from the log.
+ *
+ * Rows stand in the order of their coordinates (role, kind, purpose, index, sample), whatever the order of the facts:
+ * sums of floats, minibatches and permutations rest on it, and must not on partitions or on the run's name.
  */
 import type { EventDataByType } from '../../schemas/generated/events.js';
 import type { RunConfig } from '../config/run.js';
 import type { AssignedReward, IterationFacts } from '../reward/iteration-rewards.js';
 import { seedOf } from '../coordinates.js';
-import type { Role, TaskKind } from '../tasks/types.js';
+import { TASK_KINDS, type Role, type TaskKind } from '../tasks/types.js';
 import { advantageEstimators, type AdvantageName } from './advantages/index.js';
 import { permuteSolverRewards } from './permute-rewards.js';
 
@@ -20,10 +23,19 @@ export interface LearnerBatchSettings {
   readonly advantage: AdvantageName;
   /** Seed of the permutation of solver rewards; null leaves them as they are. */
   readonly permutationSeed: number | null;
+  readonly rowOrder: RowOrder;
 }
 
-export function learnerBatchSettings(config: RunConfig, iteration: number): LearnerBatchSettings {
+/** `facts`: as the facts come, without places; so were the batches of LearnerSample's version 1. */
+export type RowOrder = 'coordinates' | 'facts';
+
+export function learnerBatchSettings(
+  config: RunConfig,
+  iteration: number,
+  rowOrder: RowOrder = 'coordinates',
+): LearnerBatchSettings {
   return {
+    rowOrder,
     advantage: config.learner.advantage,
     permutationSeed: config.control.permuteSolverRewards
       ? seedOf(config.seed, iteration, 'permute-rewards')
@@ -39,6 +51,13 @@ export interface LearnerBatch {
   readonly baselines: EventDataByType['LearnerBatchPrepared']['baselines'];
 }
 
+type BatchRow = Omit<LearnerBatch['samples'][number], 'advantage' | 'place'> & {
+  /** Role and kind. */
+  readonly group: string;
+  readonly purpose: 'propose' | EventDataByType['SolutionSampled']['purpose'];
+  readonly index: number;
+};
+
 export function learnerBatch(
   facts: IterationFacts,
   rewards: readonly AssignedReward[],
@@ -46,7 +65,7 @@ export function learnerBatch(
 ): LearnerBatch {
   const proposals = new Map(facts.proposals.map((proposal) => [proposal.proposalId, proposal]));
   const solutions = new Map(facts.solutions.map((solution) => [solution.groupId, solution]));
-  const rows: (Omit<LearnerBatch['samples'][number], 'advantage'> & { readonly group: string })[] = [];
+  const rows: BatchRow[] = [];
   for (const { role, kind, subjectId, attempts } of rewards) {
     const group = `${role}.${kind}`;
     const common = { role, kind, subjectId, grammar: settings.hasGrammar ? group : null, group };
@@ -56,6 +75,8 @@ export function learnerBatch(
       for (const attempt of attempts)
         rows.push({
           ...common,
+          purpose: 'propose',
+          index: proposal.index,
           sample: attempt.sample,
           promptTokens: proposal.promptTokens,
           completionTokens: proposal.completionTokens,
@@ -73,6 +94,8 @@ export function learnerBatch(
       if (completion === undefined) continue;
       rows.push({
         ...common,
+        purpose: solution.purpose,
+        index: solution.index,
         sample: attempt.sample,
         promptTokens: solution.promptTokens,
         completionTokens: completion.completionTokens,
@@ -81,8 +104,13 @@ export function learnerBatch(
       });
     }
   }
+  const ordered = settings.rowOrder === 'coordinates';
+  if (ordered) rows.sort(byCoordinates);
+  const { permutationSeed } = settings;
   const rewarded =
-    settings.permutationSeed === null ? rows : permuteSolverRewards(rows, settings.permutationSeed);
+    permutationSeed === null
+      ? rows
+      : permuteSolverRewards(rows, permutationSeed, ordered ? undefined : bySubject);
   const { advantages, baselines } = advantageEstimators[settings.advantage](
     rewarded.map(({ group, subjectId, reward, completionTokens }) => ({
       group,
@@ -92,10 +120,31 @@ export function learnerBatch(
     })),
   );
   return {
-    samples: rewarded.map(({ group: _group, ...row }, i) => ({ ...row, advantage: advantages[i] ?? 0 })),
+    samples: rewarded.map(({ group: _group, purpose: _purpose, index: _index, ...row }, i) => ({
+      ...row,
+      advantage: advantages[i] ?? 0,
+      place: ordered ? i : null,
+    })),
     baselines: baselines.map(({ group, count, mean, std }) => {
       const [role, kind] = group.split('.') as [Role, TaskKind];
       return { role, kind, count, mean, std };
     }),
   };
+}
+
+const PURPOSES: readonly BatchRow['purpose'][] = ['propose', 'learnability', 'solve'];
+
+function byCoordinates(a: BatchRow, b: BatchRow): number {
+  return (
+    Number(a.role === 'solve') - Number(b.role === 'solve') ||
+    TASK_KINDS.indexOf(a.kind) - TASK_KINDS.indexOf(b.kind) ||
+    PURPOSES.indexOf(a.purpose) - PURPOSES.indexOf(b.purpose) ||
+    a.index - b.index ||
+    a.sample - b.sample
+  );
+}
+
+function bySubject(a: BatchRow, b: BatchRow): number {
+  if (a.subjectId === b.subjectId) return a.sample - b.sample;
+  return a.subjectId < b.subjectId ? -1 : 1;
 }

@@ -2,8 +2,6 @@
  * The control of control.permuteSolverRewards: within each role and kind every solver row gets the reward of another one,
  * by a permutation that a seed from coordinates fixes. Rewards keep their distribution and lose their meaning, so what a
  * policy still learns it does not learn from being right.
- *
- * The permutation rests on the rows' coordinates, not on the order in which they come.
  */
 import { seedOf } from '../coordinates.js';
 import { Random } from '../random.js';
@@ -11,13 +9,19 @@ import { Random } from '../random.js';
 export interface PermutableRow {
   readonly role: string;
   readonly kind: string;
-  readonly subjectId: string;
-  readonly sample: number;
   readonly reward: number;
 }
 
-/** @param seed from coordinates (run, iteration). @returns rows in their order, rewards of `solve` rows permuted. */
-export function permuteSolverRewards<T extends PermutableRow>(rows: readonly T[], seed: number): T[] {
+/**
+ * @param seed from coordinates (run, iteration).
+ * @param compare the order that the permutation rests on; default: that of the rows.
+ * @returns rows in their order, rewards of `solve` rows permuted.
+ */
+export function permuteSolverRewards<T extends PermutableRow>(
+  rows: readonly T[],
+  seed: number,
+  compare: (a: T, b: T) => number = () => 0,
+): T[] {
   const permuted = [...rows];
   const kinds = new Set(rows.filter(({ role }) => role === 'solve').map(({ kind }) => kind));
   for (const kind of kinds) {
@@ -32,9 +36,4 @@ export function permuteSolverRewards<T extends PermutableRow>(rows: readonly T[]
     }
   }
   return permuted;
-}
-
-function compare(a: PermutableRow, b: PermutableRow): number {
-  if (a.subjectId === b.subjectId) return a.sample - b.sample;
-  return a.subjectId < b.subjectId ? -1 : 1;
 }

@@ -66,6 +66,8 @@ function carryOut(
   switch (call.kind) {
     case 'initialise':
       return engine.initialise(call.spec, call.seed, call.folder);
+    case 'import':
+      return engine.importModel(call.source, call.folder);
     case 'sample':
       return engine.sample(call.checkpoint, call.requests, {
         signal,

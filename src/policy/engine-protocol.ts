@@ -11,6 +11,7 @@ import type {
 
 export type EngineCall =
   | { readonly kind: 'initialise'; readonly spec: ModelSpec; readonly seed: number; readonly folder: string }
+  | { readonly kind: 'import'; readonly source: string; readonly folder: string }
   | {
       readonly kind: 'sample';
       readonly checkpoint: CheckpointRef;

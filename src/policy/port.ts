@@ -216,6 +216,11 @@ export interface PolicyEngine {
   readonly backend: BackendInfo;
   /** Fresh weights from a seed, saved as version 0 without any training. */
   initialise(spec: ModelSpec, seed: number, folder: string): Promise<CheckpointRef>;
+  /**
+   * A Hugging Face folder's weights as version 0, the optimiser's moments at 0.
+   * @throws ModelFileError naming what is missing or does not fit, before weights are read.
+   */
+  importModel(source: string, folder: string): Promise<CheckpointRef>;
   /** Samples in request order. */
   sample(
     checkpoint: CheckpointRef,

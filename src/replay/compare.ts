@@ -17,7 +17,7 @@ export function differences(
   recomputed: unknown,
   field = '',
 ): Omit<Difference, 'iteration' | 'check' | 'subject'>[] {
-  if (Object.is(recorded, recomputed)) return [];
+  if (same(recorded, recomputed)) return [];
   if (Array.isArray(recorded) && Array.isArray(recomputed)) {
     if (recorded.length !== recomputed.length)
       return [{ field: `${field}.length`, recorded: recorded.length, recomputed: recomputed.length }];
@@ -29,9 +29,21 @@ export function differences(
       differences(recorded[key], recomputed[key], field === '' ? key : `${field}.${key}`),
     );
   }
-  // Avro has one zero and JSON none: -0 and 0 are the same number.
-  if (recorded === recomputed) return [];
   return [{ field, recorded, recomputed }];
+}
+
+/** Whether there is no difference: the common case, which builds no paths. */
+function same(a: unknown, b: unknown): boolean {
+  // Avro has one zero and JSON none: -0 and 0 are the same number.
+  if (a === b || Object.is(a, b)) return true;
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((item, i) => same(item, b[i]));
+  if (!isObject(a) || !isObject(b)) return false;
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => Object.hasOwn(b, key) && same(a[key], b[key]))
+  );
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,5 +1,5 @@
 /**
- * The composite reward (arXiv 2505.03335, equation 6) for both roles.
+ * The composite reward (arXiv 2505.03335) for both roles.
  *
  *   proposer: format error or invalid program -> formatError; u = 0 -> wrong; else u (intrinsic terms are added here)
  *   solver:   format error -> formatError; accuracy > 0 -> accuracy; else wrong
@@ -12,7 +12,7 @@ export interface RewardComponent {
   readonly raw: number;
   readonly coefficient: number;
   readonly cap: number | null;
-  /** What it adds to the reward. */
+  /** What enters the reward: the level, or min(coefficient * raw, cap), which combine.ts joins. */
   readonly value: number;
 }
 

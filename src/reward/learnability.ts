@@ -1,5 +1,5 @@
 /**
- * Learnability of a proposed task (arXiv 2505.03335, equation 4): with a the mean accuracy of n solver rollouts,
+ * Learnability of a proposed task (arXiv 2505.03335, the learnability reward): with a the mean accuracy of n solver rollouts,
  *
  *   one_minus: u = 0 where a = 0, else 1 - a        inverse: u = 1 - a
  */

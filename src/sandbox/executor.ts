@@ -5,25 +5,27 @@
  *   strict   a child an input
  *   batched  a child a program; after a time-out the inputs behind it go on in a new child, after any other abnormal end
  *            all inputs are run strictly
- *   pure     a child for up to 32 programs; after any abnormal end each program is run as batched
+ *   pure     a child for up to 64 programs; after any abnormal end each program is run as batched
  *
- * Without a wish the class is pure where the static check allows it, else batched where no way is seen to carry state
+ * A wish is followed as far as it is safe. Without one the class is pure where the static check allows it, else batched where no way is seen to carry state
  * from one input to the next, else strict.
  */
-import type { Analyser } from './analysis.js';
-import type { Job } from './isolated.js';
+import type { Analyser, Prepared } from './analysis.js';
+import type { Job, JobProgram } from './isolated.js';
 import { MAX_CODE_BYTES, MAX_INPUT_BYTES, MAX_INPUTS, resolveLimits } from './limits.js';
 import { agree, decodeFrame, decodeSingle, isClean, type Decoded } from './outcome.js';
 import type { Pool } from './pool.js';
 import type { Analysis, ExecutionClass, ExecutionRequest, ExecutionResult, Limits, Outcome } from './port.js';
 import { isLiteralArguments } from './values.js';
 
-const PROGRAMS_A_CHILD = 32;
-const INPUTS_A_CHILD = 320;
+const PROGRAMS_A_CHILD = 64;
+const INPUTS_A_CHILD = 640;
 
 /** One program and its accepted inputs under one class and set of limits. */
 interface Unit {
   readonly code: string;
+  /** The code object (isolated.ts); empty where there is none. */
+  readonly compiled: string;
   readonly inputs: readonly string[];
   readonly limits: Limits;
 }
@@ -90,10 +92,10 @@ export class Executor {
     const limits = requests.map((request) => check(request, this.defaults));
     const codeRefusals = requests.map(({ code }) => refuseCode(code));
     const open = requests.filter((_, i) => codeRefusals[i] === undefined);
-    const analyses = await this.analyser.analyse(open.map(({ code }) => code));
-    const byRequest = new Map(open.map((request, i) => [request, analyses[i] as Analysis]));
+    const prepared = await this.analyser.prepare(open.map(({ code }) => code));
+    const byRequest = new Map(open.map((request, i) => [request, prepared[i] as Prepared]));
     return requests.map((request, i) => {
-      const analysis = byRequest.get(request);
+      const { analysis, compiled = '' } = byRequest.get(request) ?? {};
       // A tree too deep for the analysis is left to the interpreter, alone.
       const tooDeep = analysis !== undefined && /^(RecursionError|MemoryError)/.test(analysis.error);
       const whole =
@@ -104,6 +106,7 @@ export class Executor {
       const refused = request.inputs.map((input) => whole ?? refuseInput(input));
       const unit = {
         code: request.code,
+        compiled,
         inputs: request.inputs.filter((_, k) => refused[k] === undefined),
         limits: limits[i] as Limits,
       };
@@ -119,9 +122,7 @@ export class Executor {
 
   private async strict(unit: Unit, seed: number): Promise<UnitResult> {
     const replies = await Promise.all(
-      unit.inputs.map((input) =>
-        this.pool.submit(job(unit.limits, [{ code: unit.code, inputs: [input] }]), seed),
-      ),
+      unit.inputs.map((input) => this.pool.submit(job(unit.limits, [programOf(unit, [input])]), seed)),
     );
     return {
       decoded: replies.map((reply) => decodeSingle(reply, unit.limits.resultBytes)),
@@ -146,7 +147,7 @@ export class Executor {
         add(await this.strict(rest, seed));
         continue;
       }
-      const reply = await this.pool.submit(job(unit.limits, [{ code: unit.code, inputs }]), seed);
+      const reply = await this.pool.submit(job(unit.limits, [programOf(unit, inputs)]), seed);
       const frames = reply.frames.map((frame) => decodeFrame(frame, unit.limits.resultBytes));
       const memory = frames.findIndex(({ outcome }) => outcome.kind === MEMORY);
       const charge = { cpu: reply.cpu, rss: reply.rss };
@@ -162,7 +163,7 @@ export class Executor {
     const first = units[0];
     if (first === undefined) return [];
     if (units.length === 1) return [await this.batched(first, seed)];
-    const programs = units.map(({ code, inputs }) => ({ code, inputs }));
+    const programs = units.map((unit) => programOf(unit, unit.inputs));
     const expected = programs.reduce((sum, { inputs }) => sum + inputs.length, 0);
     const reply = await this.pool.submit(job(first.limits, programs), seed);
     const decoded = reply.frames.map((frame) => decodeFrame(frame, first.limits.resultBytes));
@@ -178,6 +179,10 @@ export class Executor {
       return { decoded: mine, cpu: Math.round((reply.cpu * inputs.length) / expected), rss: reply.rss };
     });
   }
+}
+
+function programOf({ code, compiled }: Unit, inputs: readonly string[]): JobProgram {
+  return compiled === '' ? { code, inputs } : { code: '', compiled, inputs };
 }
 
 function job(limits: Limits, programs: Job['programs']): Job {
@@ -220,13 +225,13 @@ export function refuseInput(input: string): Outcome | undefined {
 
 function chooseClass(request: ExecutionRequest, unit: Unit, analysis: Analysis | undefined): ExecutionClass {
   if (request.class === 'strict') return 'strict';
-  if (request.class === 'batched') return 'batched';
-  if (analysis?.pure === true && unit.inputs.length <= INPUTS_A_CHILD) return 'pure';
-  // Asked for pure and not pure: the next class that is safe.
+  if (request.class !== 'batched' && analysis?.pure === true && unit.inputs.length <= INPUTS_A_CHILD)
+    return 'pure';
+  // Asked for a class that the program may not have: the next one that is safe.
   return analysis?.stateless === true ? 'batched' : 'strict';
 }
 
-/** Pure programs of equal limits, up to 32 together. */
+/** Pure programs of equal limits, up to PROGRAMS_A_CHILD together. */
 function groups(plans: readonly Plan[]): readonly (readonly Plan[])[] {
   const out: Plan[][] = [];
   const open = new Map<string, { plans: Plan[]; inputs: number }>();

@@ -8,10 +8,17 @@ import { sandboxCommand, type Environment } from './environment.js';
 import { assembleFilter } from './seccomp.js';
 import type { Limits } from './port.js';
 
+/** A program of a job. `compiled` (base64 of a marshalled code object) stands for the text where there is one. */
+export interface JobProgram {
+  readonly code: string;
+  readonly compiled?: string;
+  readonly inputs: readonly string[];
+}
+
 /** One fork of the zygote. */
 export interface Job extends Limits {
   readonly mode: 'run' | 'analyse' | 'tree' | 'texts';
-  readonly programs: readonly { readonly code: string; readonly inputs: readonly string[] }[];
+  readonly programs: readonly JobProgram[];
 }
 
 /** Kernel facts about the child of a job. */

@@ -1,53 +1,23 @@
 /**
- * The scoring of self-play (arXiv 2505.03335, section 3.3): is an answer right?
- *
- *   deduction  the answer's literal equals the gold output by Python's ==; nothing runs
- *   abduction  f(answer) equals the gold output: any input that gives the output is right
- *   induction  the answer is a program; accuracy = share of hidden pairs it maps rightly, correct where all are
- *   error      the answer's first word, cut at a colon, is the gold class whatever its case; nothing runs
+ * The scoring of self-play (arXiv 2505.03335, answer verification): is an answer right? What each kind of task asks to be
+ * run, and how outcomes are held against the gold output, stands in its file (tasks/); here the runs are shared and
+ * carried out.
  *
  * Gold values stay here: programs get inputs only and return text, which is parsed and compared as data. Deviation from
- * the published code: answers are never evaluated, pairs that raise count as wrong, None results are values.
+ * the published code: answers are never evaluated, None results are values.
  */
 import type { Analysis, ExecutionRequest, ExecutionResult, Limits, Outcome, Sandbox } from './port.js';
-import { errorNameOf } from '../tasks/error-prediction.js';
-import { TASK_KINDS, type TaskKind } from '../tasks/types.js';
-import { equalLiterals, literalKey } from './values.js';
-
-export interface JudgePair {
-  readonly input: string;
-  readonly output: string;
-}
+import { taskKinds } from '../tasks/index.js';
+import type { Score } from '../tasks/score.js';
+import { TASK_KINDS, type JudgedRun, type JudgeInput, type Pair } from '../tasks/types.js';
 
 /** One answer to judge. Induction needs `pairs`, the other kinds need `output`. */
-export interface JudgeItem {
+export interface JudgeItem extends JudgeInput {
   readonly id: string;
-  readonly kind: TaskKind;
-  /** The task's program; for induction nothing is asked of it. */
-  readonly code: string;
-  readonly input?: string;
-  readonly output?: string;
-  /** Output literal, argument text, program text or name of a class, by kind. */
-  readonly answer: string;
-  readonly pairs?: readonly JudgePair[];
 }
 
-/** Why an answer is right or wrong: `correct`, `wrong`, `not-literal`, `gold-not-literal`, or the outcome that stood in the way. */
-export type VerdictReason =
-  | 'correct'
-  | 'wrong'
-  | 'not-literal'
-  | 'gold-not-literal'
-  | 'not-literal-output'
-  | Exclude<Outcome['kind'], 'value' | 'not-literal'>;
-
-export interface Verdict {
+export interface Verdict extends Score {
   readonly id: string;
-  /** Share of pairs that are right, 0..1; with a single comparison 0 or 1. */
-  readonly accuracy: number;
-  /** All of them are right. */
-  readonly correct: boolean;
-  readonly reason: VerdictReason;
 }
 
 export interface Execution {
@@ -57,46 +27,6 @@ export interface Execution {
 
 export interface JudgeOptions {
   readonly limits?: Partial<Limits>;
-}
-
-type Score = Omit<Verdict, 'id'>;
-const RIGHT: Score = { accuracy: 1, correct: true, reason: 'correct' };
-const wrong = (reason: VerdictReason): Score => ({ accuracy: 0, correct: false, reason });
-
-/** Compares an answer with the gold output as values. Both are texts; nothing is evaluated. */
-export function judgeDeduction(gold: string, answer: string): Score {
-  const expected = literalKey(gold);
-  if (!expected.ok) return wrong('gold-not-literal');
-  const given = literalKey(answer);
-  if (!given.ok) return wrong(given.reason === 'nan' ? 'wrong' : 'not-literal');
-  return given.key === expected.key ? RIGHT : wrong('wrong');
-}
-
-/** Compares the outcome of `f(answer)` with the gold output. */
-export function judgeAbduction(gold: string, outcome: Outcome): Score {
-  return literalKey(gold).ok ? compare(gold, outcome) : wrong('gold-not-literal');
-}
-
-/** Compares the class that the answer names with the gold one (or `NoError`), without regard to case. */
-export function judgeError(gold: string, answer: string): Score {
-  return errorNameOf(answer).toLowerCase() === gold.toLowerCase() ? RIGHT : wrong('wrong');
-}
-
-/** Compares the outcomes of the candidate on the hidden inputs with their outputs. No pairs is an error. */
-export function judgeInduction(golds: readonly string[], outcomes: readonly Outcome[]): Score {
-  if (golds.length === 0 || golds.length !== outcomes.length)
-    throw new RangeError(
-      `pairs: ${golds.length} outputs and ${outcomes.length} outcomes; accepted are equal numbers, at least 1`,
-    );
-  const scores = golds.map((gold, i) => judgeAbduction(gold, outcomes[i] as Outcome));
-  const accuracy = scores.filter(({ correct }) => correct).length / scores.length;
-  const failed = scores.find(({ correct }) => !correct);
-  return failed === undefined ? RIGHT : { accuracy, correct: false, reason: failed.reason };
-}
-
-function compare(gold: string, outcome: Outcome): Score {
-  if (outcome.kind === 'value') return equalLiterals(gold, outcome.text) ? RIGHT : wrong('wrong');
-  return wrong(outcome.kind === 'not-literal' ? 'not-literal-output' : outcome.kind);
 }
 
 /**
@@ -110,15 +40,17 @@ export async function judgeMany(
   items: readonly JudgeItem[],
   options: JudgeOptions = {},
 ): Promise<{ readonly verdicts: readonly Verdict[]; readonly executions: readonly Execution[] }> {
-  const wanted = new Map<string, { readonly id: string; readonly inputs: Map<string, number> }>();
-  for (const item of items) {
+  const runs = items.map((item) => {
     checkItem(item);
-    if (item.kind === 'deduction' || item.kind === 'error') continue;
-    const program = programOf(item);
-    const entry = wanted.get(program) ?? { id: item.id, inputs: new Map<string, number>() };
-    wanted.set(program, entry);
-    for (const input of inputsOf(item))
-      if (!entry.inputs.has(input)) entry.inputs.set(input, entry.inputs.size);
+    return taskKinds[item.kind].verify.run(item);
+  });
+  const wanted = new Map<string, { readonly id: string; readonly inputs: Map<string, number> }>();
+  for (const [i, item] of items.entries()) {
+    const run = runs[i];
+    if (run === undefined) continue;
+    const entry = wanted.get(run.code) ?? { id: item.id, inputs: new Map<string, number>() };
+    wanted.set(run.code, entry);
+    for (const input of run.inputs) if (!entry.inputs.has(input)) entry.inputs.set(input, entry.inputs.size);
   }
   const programs = [...wanted.keys()];
   const analyses = await sandbox.analyse(programs);
@@ -131,33 +63,17 @@ export async function judgeMany(
   }));
   const results = await sandbox.runMany(requests);
   const resultOf = new Map(programs.map((program, i) => [program, results[i] as ExecutionResult]));
-  const outcome = (item: JudgeItem, input: string): Outcome => {
-    const program = programOf(item);
-    const k = wanted.get(program)?.inputs.get(input);
-    const found = k === undefined ? undefined : resultOf.get(program)?.outcomes[k];
-    if (found === undefined) throw new Error(`no outcome for item ${item.id}`);
-    return found;
-  };
-  const verdicts = items.map((item): Verdict => {
-    switch (item.kind) {
-      case 'deduction':
-        return { id: item.id, ...judgeDeduction(item.output ?? '', item.answer) };
-      case 'error':
-        return { id: item.id, ...judgeError(item.output ?? '', item.answer) };
-      case 'abduction':
-        return { id: item.id, ...judgeAbduction(item.output ?? '', outcome(item, item.answer)) };
-      case 'induction': {
-        const pairs = item.pairs ?? [];
-        const outcomes = pairs.map(({ input }) => outcome(item, input));
-        return {
-          id: item.id,
-          ...judgeInduction(
-            pairs.map(({ output }) => output),
-            outcomes,
-          ),
-        };
-      }
-    }
+  const outcomesOf = (id: string, { code, inputs }: JudgedRun): Outcome[] =>
+    inputs.map((input) => {
+      const k = wanted.get(code)?.inputs.get(input);
+      const found = k === undefined ? undefined : resultOf.get(code)?.outcomes[k];
+      if (found === undefined) throw new Error(`no outcome for item ${id}`);
+      return found;
+    });
+  const verdicts = items.map((item, i): Verdict => {
+    const run = runs[i];
+    const outcomes = run === undefined ? [] : outcomesOf(item.id, run);
+    return { id: item.id, ...taskKinds[item.kind].verify.score(item, outcomes) };
   });
   return {
     verdicts,
@@ -168,14 +84,6 @@ export async function judgeMany(
 /** One seed is enough where nothing outside the program's text can show in its results. */
 function seedsOf(analysis: Analysis | undefined): 1 | 2 {
   return analysis?.pure === true && !analysis.ordered ? 1 : 2;
-}
-
-function programOf(item: JudgeItem): string {
-  return item.kind === 'induction' ? item.answer : item.code;
-}
-
-function inputsOf(item: JudgeItem): readonly string[] {
-  return item.kind === 'induction' ? (item.pairs ?? []).map(({ input }) => input) : [item.answer];
 }
 
 /** Throws TypeError naming what the item lacks. */
@@ -191,8 +99,8 @@ export function checkItem(item: JudgeItem): void {
     const isPair = (pair: unknown): boolean =>
       typeof pair === 'object' &&
       pair !== null &&
-      typeof (pair as JudgePair).input === 'string' &&
-      typeof (pair as JudgePair).output === 'string';
+      typeof (pair as Pair).input === 'string' &&
+      typeof (pair as Pair).output === 'string';
     if (!Array.isArray(pairs) || pairs.length === 0 || !pairs.every(isPair))
       lacks('pairs', pairs, 'a list of at least one {input, output} of texts');
     return;

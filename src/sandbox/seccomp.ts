@@ -96,7 +96,6 @@ function program(): readonly Instruction[] {
     [JUMP_GREATER_EQUAL, 0, 1, X32_BIT],
     refuse,
   ];
-  for (const number of Object.values(ALLOWED)) out.push([JUMP_EQUAL, 0, 1, number], allow);
   const readOnly = (number: number, flags: number): void => {
     out.push(
       [JUMP_EQUAL, 0, 4, number],
@@ -116,8 +115,36 @@ function program(): readonly Instruction[] {
   readOnly(OPENAT, 2);
   commands(IOCTL, IOCTL_COMMANDS);
   commands(FCNTL, FCNTL_COMMANDS);
-  out.push(refuse);
+  out.push(...search(segments(), refuse, allow));
   return out;
+}
+
+/** A run of system call numbers, from its first on, that are all allowed or all refused. */
+interface Segment {
+  readonly from: number;
+  readonly allowed: boolean;
+}
+
+function segments(): readonly Segment[] {
+  const out: Segment[] = [{ from: 0, allowed: false }];
+  for (const number of Object.values(ALLOWED).sort((a, b) => a - b)) {
+    if (out.at(-1)?.from === number) out.pop();
+    if (out.at(-1)?.allowed !== true) out.push({ from: number, allowed: true });
+    out.push({ from: number + 1, allowed: false });
+  }
+  return out;
+}
+
+/** Binary search: the kernel tries a filter on every number when it is installed, so a list would cost each child. */
+function search(among: readonly Segment[], refuse: Instruction, allow: Instruction): readonly Instruction[] {
+  if (among.length === 1) return [among[0]?.allowed === true ? allow : refuse];
+  const [below, above] = [among.slice(0, among.length >> 1), among.slice(among.length >> 1)];
+  const left = search(below, refuse, allow);
+  return [
+    [JUMP_GREATER_EQUAL, left.length, 0, above[0]?.from ?? 0],
+    ...left,
+    ...search(above, refuse, allow),
+  ];
 }
 
 /** The filter as an array of struct sock_filter {u16 code; u8 jt; u8 jf; u32 k}, little-endian. */

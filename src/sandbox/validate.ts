@@ -1,19 +1,20 @@
 /**
- * Validation of proposed tasks (arXiv 2505.03335, section 3.3): does the program run, on literal inputs, to the same
+ * Validation of proposed tasks (arXiv 2505.03335, task validation): does the program run, on literal inputs, to the same
  * literal value everywhere? Program integrity, safety (banned modules) and determinism.
  *
  * Deviations from the published code: determinism is agreement of two sandboxes of different hash seed, host name,
  * environment and time (three where the program sees a hash order), not of two calls in one process; what is banned is
  * found in Python's tree (policy.ts); any exception, None (by default), NaN or non-literal result is refused.
  *
- * Of error prediction an exception is an expected outcome, and any value that returns is `NoError`; what has neither (no
- * time left, no memory, a killed process, sandboxes that disagree) is refused like elsewhere.
+ * What a kind of task takes as its output stands in its file (tasks/): a literal, or for error prediction a class.
  */
-import { NO_ERROR } from '../tasks/error-prediction.js';
+import { GOLD_REASONS } from '../tasks/gold.js';
+import { taskKinds } from '../tasks/index.js';
+import type { TaskKind, TaskKindDefinition } from '../tasks/types.js';
 import { MAX_CODE_BYTES, MAX_INPUT_BYTES } from './limits.js';
 import type { Execution } from './judge.js';
 import { checkPolicy, policyOf, refuseByPolicy, type PolicyName, type StaticPolicy } from './policy.js';
-import type { Analysis, ExecutionRequest, ExecutionResult, Limits, Outcome, Sandbox } from './port.js';
+import type { Analysis, ExecutionRequest, ExecutionResult, Limits, Sandbox } from './port.js';
 import { isLiteralArguments } from './values.js';
 
 export { BANNED_IMPORTS } from './policy.js';
@@ -22,8 +23,8 @@ export interface ProposalItem {
   readonly id: string;
   readonly code: string;
   readonly inputs: readonly string[];
-  /** What the task is about: the value of each input (default), or the class of the exception raised, if any. */
-  readonly expects?: 'value' | 'error';
+  /** What is taken as an output hangs on it; default deduction, whose output is a literal. */
+  readonly kind?: TaskKind;
 }
 
 /** The closed list of reasons for which a proposal is refused. */
@@ -38,18 +39,7 @@ export const PROPOSAL_REASONS = [
   'no-input',
   'input-too-long',
   'not-literal-input',
-  'raised',
-  'timeout',
-  'memory',
-  'killed',
-  'too-large',
-  'not-literal-output',
-  'nan',
-  'none-output',
-  'error-name',
-  'nondeterministic',
-  'no-result',
-  'refused',
+  ...GOLD_REASONS,
 ] as const;
 export type ProposalReason = (typeof PROPOSAL_REASONS)[number];
 
@@ -62,8 +52,6 @@ export type ProposalResult =
   | { readonly id: string; readonly ok: false; readonly reason: ProposalReason; readonly detail: string };
 
 export interface ValidateOptions {
-  /** Accepts None as a task's output. Default false. */
-  readonly allowNone?: boolean;
   /** What the text alone may not have; default `strict`. */
   readonly policy?: PolicyName;
   /** In place of the policy's. */
@@ -93,7 +81,7 @@ export async function validateProposals(
     const analysis = analysisOf.get(item);
     return analysis === undefined
       ? refuseText(item)
-      : refuseProgram(analysis, item.expects === 'error' ? errorPolicy : policy);
+      : refuseProgram(analysis, ruleOf(item).bansErrorKeywords ? errorPolicy : policy);
   });
   const requests = new Map<string, ExecutionRequest>();
   const keyOf = ({ code, inputs }: ProposalItem): string => JSON.stringify([code, inputs]);
@@ -115,14 +103,17 @@ export async function validateProposals(
     if (refused !== undefined) return { id: item.id, ok: false, ...refused };
     const outputs: string[] = [];
     for (const outcome of resultOf.get(keyOf(item))?.outcomes ?? []) {
-      const read = item.expects === 'error' ? errorOf(outcome) : valueOf(outcome, options.allowNone ?? false);
-      if (typeof read !== 'string') return { id: item.id, ok: false, ...read };
-      outputs.push(read);
+      const gold = ruleOf(item).gold(outcome);
+      if (typeof gold !== 'string') return { id: item.id, ok: false, ...gold };
+      outputs.push(gold);
     }
     return { id: item.id, ok: true, outputs };
   });
   return { results, executions: list.map((request, i) => ({ request, result: ran[i] as ExecutionResult })) };
 }
+
+const ruleOf = ({ kind = 'deduction' }: ProposalItem): TaskKindDefinition['validate'] =>
+  taskKinds[kind].validate;
 
 function chosenPolicy({ policy = 'strict', bannedImports, bannedKeywords }: ValidateOptions): StaticPolicy {
   const named = policyOf(policy);
@@ -173,78 +164,3 @@ function refuseProgram(analysis: Analysis, policy: StaticPolicy): Refusal | unde
   if (!analysis.definesF) return { reason: 'no-function', detail: 'the program does not define f' };
   return undefined;
 }
-
-/** The literal text of a value, or why there is none. */
-function valueOf(outcome: Outcome, allowNone: boolean): string | Refusal {
-  switch (outcome.kind) {
-    case 'value':
-      return outcome.text === 'None' && !allowNone
-        ? { reason: 'none-output', detail: 'the result is None' }
-        : outcome.text;
-    case 'raised':
-      return { reason: 'raised', detail: `${outcome.error}: ${outcome.message}`.slice(0, 400) };
-    case 'not-literal':
-      return { reason: 'not-literal-output', detail: `the result is of type ${outcome.type}` };
-    case 'nan':
-      return { reason: 'nan', detail: 'the result holds NaN, which equals nothing' };
-    case 'timeout':
-    case 'memory':
-    case 'killed':
-    case 'too-large':
-    case 'nondeterministic':
-    case 'no-result':
-    case 'refused':
-      return withoutEnd(outcome);
-  }
-}
-
-/** The class of the exception, or NoError, or why neither is known. A raised class may not be called NoError. */
-function errorOf(outcome: Outcome): string | Refusal {
-  switch (outcome.kind) {
-    case 'raised':
-      return IDENTIFIER.test(outcome.error) && outcome.error.toLowerCase() !== NO_ERROR.toLowerCase()
-        ? outcome.error
-        : { reason: 'error-name', detail: `the class is called ${JSON.stringify(outcome.error)}` };
-    case 'value':
-    case 'not-literal':
-    case 'nan':
-      return NO_ERROR;
-    case 'timeout':
-    case 'memory':
-    case 'killed':
-    case 'too-large':
-    case 'nondeterministic':
-    case 'no-result':
-    case 'refused':
-      return withoutEnd(outcome);
-  }
-}
-
-/** The harness writes ASCII; a class named otherwise arrives escaped. */
-const IDENTIFIER = /^[A-Za-z_]\w*$/;
-
-/** Why a program came to no end that tells something. */
-function withoutEnd(
-  outcome: Exclude<Outcome, { readonly kind: 'value' | 'raised' | 'not-literal' | 'nan' }>,
-): Refusal {
-  switch (outcome.kind) {
-    case 'killed':
-      return { reason: 'killed', detail: `signal ${outcome.signal}` };
-    case 'refused':
-      return { reason: 'refused', detail: outcome.reason };
-    case 'timeout':
-    case 'memory':
-    case 'too-large':
-    case 'nondeterministic':
-    case 'no-result':
-      return { reason: outcome.kind, detail: DETAILS[outcome.kind] };
-  }
-}
-
-const DETAILS = {
-  timeout: 'the CPU limit was reached',
-  memory: 'the memory limit was reached',
-  'too-large': 'the result is too large or nested too deeply',
-  nondeterministic: 'two sandboxes disagree',
-  'no-result': 'the process ended without a result',
-} as const;

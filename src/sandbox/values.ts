@@ -11,8 +11,23 @@ export type TextKey =
   | { readonly ok: true; readonly key: string }
   | { readonly ok: false; readonly reason: 'not-literal' | 'nan'; readonly detail: string };
 
+/** Texts looked at again and again (inputs and outputs of a task, by every answer) are kept while short. */
+const REMEMBERED = { texts: 4096, characters: 512 };
+const remembered = new Map<string, TextKey>();
+
 /** The canonical key of a literal text; texts of equal values have equal keys. */
 export function literalKey(text: string): TextKey {
+  const known = remembered.get(text);
+  if (known !== undefined) return known;
+  const key = readKey(text);
+  if (text.length <= REMEMBERED.characters) {
+    if (remembered.size >= REMEMBERED.texts) remembered.clear();
+    remembered.set(text, key);
+  }
+  return key;
+}
+
+function readKey(text: string): TextKey {
   const parsed = parseLiteral(text);
   if (!parsed.ok)
     return { ok: false, reason: 'not-literal', detail: `${parsed.reason} (at character ${parsed.offset})` };

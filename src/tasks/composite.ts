@@ -1,7 +1,7 @@
 /**
- * Composite programs (the published composite_functions, azr-spec section 3): a proposer is given programs of
- * the buffer as functions g_0, g_1, ... and writes an `f` that calls each of them. What runs, and what a solver sees, are
- * the definitions followed by `f`.
+ * Composite programs (the published composite_functions): a proposer is given programs of the buffer as functions g_0,
+ * g_1, ... and writes an `f` that calls each of them. What runs, and what a solver sees, are the definitions followed by
+ * `f`.
  *
  * This file holds how often and with how many functions, and what the definitions are composed to; composite-check.ts
  * holds what such an `f` may be.

@@ -1,4 +1,4 @@
-/** The kinds of task. A new kind is one new file and one line here. */
+/** The kinds of task, each told in its own file. A new kind is one new file, one line here and one in TASK_KINDS. */
 import { abduction } from './abduction.js';
 import { deduction } from './deduction.js';
 import { errorPrediction } from './error-prediction.js';

@@ -12,7 +12,7 @@ export function judgeItems(
     return solution.attempts.flatMap(({ sample, answer }) =>
       answer === null
         ? []
-        : [{ id: `${solution.groupId}/${sample}`, ...taskKinds[task.kind].judgeInput(task, answer) }],
+        : [{ id: `${solution.groupId}/${sample}`, ...taskKinds[task.kind].verify.question(task, answer) }],
     );
   });
 }

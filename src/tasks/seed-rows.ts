@@ -1,5 +1,5 @@
 /**
- * Rows of seed files in the published schema (azr-spec, section 2), read with care: a line that is no row is reported
+ * Rows of seed files in the published schema, read with care: a line that is no row is reported
  * with its number and does not stop the others.
  *
  *   pairs:     snippet, input, output, imports[], original_snippet

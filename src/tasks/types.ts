@@ -1,10 +1,14 @@
 /**
- * A task as self-play sees it (arXiv 2505.03335, section 3): a program with an input and an output, or several.
+ * A task as self-play sees it (arXiv 2505.03335): a program with an input and an output, or several.
  *
  *   deduction  (p, i) -> predict o        abduction  (p, o) -> predict an i with p(i) = o
  *   induction  {(i, o)} and a message -> write a p; the first half of the pairs is given, the second half hidden
  *   error      (p, i) -> predict the class of the exception that p(i) raises, or NoError (the published code's `code_e`)
  */
+import type { Outcome } from '../sandbox/port.js';
+import type { GoldRefusal } from './gold.js';
+import type { Score } from './score.js';
+
 export const TASK_KINDS = ['deduction', 'abduction', 'induction', 'error'] as const;
 export type TaskKind = (typeof TASK_KINDS)[number];
 /** The kinds of the paper's experiments, and what a run has when it names none. */
@@ -42,26 +46,96 @@ export interface SolverView {
   readonly message?: string;
 }
 
+/** One answer and what it is held against: of a task no more than its kind's judge needs. */
 export interface JudgeInput {
   readonly kind: TaskKind;
   readonly code: string;
   readonly input?: string;
   readonly output?: string;
   readonly pairs?: readonly Pair[];
+  /** Output literal, argument text, program text or name of a class, by kind. */
   readonly answer: string;
 }
 
-/** What each kind of task adds; one file a kind implements it. */
-export interface TaskKindDefinition {
-  readonly kind: TaskKind;
-  /** True where the proposer writes the program too; false where a program of the buffer is given (induction). */
-  readonly proposesProgram: boolean;
-  solverView(task: Task): SolverView;
-  /** What the judge needs for one answer. */
-  judgeInput(task: Task, answer: string): JudgeInput;
+/** What a proposer may be shown of the buffer; each draws once, when it is asked. */
+export interface ProposerDraws<T> {
+  /** Tasks of the kind itself. */
+  references(): readonly T[];
+  /** A task whose program is to be written inputs for; undefined while there is none whose prompt fits. */
+  program(): T | undefined;
 }
 
-/** A proposer's completion, parsed. `formatOk` is the format score of azr-spec section 5. */
+export interface ProposerMaterial<T> {
+  readonly references: readonly T[];
+  /** Null where the proposer writes the program too. */
+  readonly program: T | null;
+}
+
+/** A proposal as it stands in an answer's blocks. `wellFormed`: all of it in closed blocks of their own tags. */
+export type ProposalText =
+  | {
+      readonly ok: true;
+      readonly wellFormed: boolean;
+      /** Null where the program was given. */
+      readonly code: string | null;
+      readonly inputs: readonly string[];
+      readonly message: string | null;
+    }
+  | { readonly ok: false; readonly reason: ProposalTextReason; readonly detail: string };
+export type ProposalTextReason = 'no-program' | 'no-input' | 'too-few-inputs' | 'no-message';
+
+/** A solver's answer. `wellFormed`: it stands in a closed block of its own tag. */
+export interface SolutionText {
+  readonly wellFormed: boolean;
+  readonly answer: string | null;
+}
+
+/** What an answer's text says, by the parts that kinds ask for (policy/text/extract.ts). */
+export interface AnswerReader {
+  programAndInput(): ProposalText;
+  /** For a program that was given. */
+  inputsAndMessage(): ProposalText;
+  literal(name: 'input' | 'output'): SolutionText;
+  program(): SolutionText;
+}
+
+/** A run that a verdict needs. */
+export interface JudgedRun {
+  readonly code: string;
+  readonly inputs: readonly string[];
+}
+
+/**
+ * What a kind of task is, told in one file each: what its proposer is shown, how answers are read, what makes a proposal
+ * valid, what its solver is shown, and when a solver is right. The words of its prompts are data of the policies
+ * (policy/text/templates.ts, policy/tiny/codec.ts).
+ */
+export interface TaskKindDefinition {
+  readonly kind: TaskKind;
+  /** What the proposer is shown; undefined where the buffer has nothing that it could write a proposal for. */
+  readonly propose: <T>(draws: ProposerDraws<T>) => ProposerMaterial<T> | undefined;
+  readonly parse: {
+    readonly proposal: (answer: AnswerReader) => ProposalText;
+    readonly solution: (answer: AnswerReader) => SolutionText;
+  };
+  readonly validate: {
+    /** The task's output for an input, from the outcome on which the sandboxes agree; or why there is none. */
+    readonly gold: (outcome: Outcome) => string | GoldRefusal;
+    /** Whether the keywords that are banned of exceptions are banned of its programs (propose.bannedErrorKeywords). */
+    readonly bansErrorKeywords: boolean;
+  };
+  /** What the solver is shown. */
+  readonly solve: (task: Task) => SolverView;
+  readonly verify: {
+    readonly question: (task: Task, answer: string) => JudgeInput;
+    /** Undefined where nothing has to run. */
+    readonly run: (question: JudgeInput) => JudgedRun | undefined;
+    /** @param outcomes of the run, one an input. */
+    readonly score: (question: JudgeInput, outcomes: readonly Outcome[]) => Score;
+  };
+}
+
+/** A proposer's completion, parsed. `formatOk` is the published format score: whether the response has the form asked for. */
 export type ParsedProposal =
   | {
       readonly ok: true;

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EventLog } from '../../pipelines/event-log.js';
+import type { EventLog, LoggedEvent } from '../../pipelines/event-log.js';
 import { createEventLog } from '../../pipelines/kafka-event-log.js';
 import { topicOf } from '../../pipelines/topics.js';
 import type { AzrEvent } from '../../schemas/generated/events.js';
@@ -101,15 +101,17 @@ async function replayed(
 
 /** The log with some of its events as another would have written them; undefined takes one away. */
 function seenThrough(change: (event: AzrEvent) => AzrEvent | undefined): EventLog {
+  async function* changed(entries: AsyncIterable<LoggedEvent>): AsyncGenerator<LoggedEvent> {
+    for await (const entry of entries) {
+      const event = change(entry.event);
+      if (event !== undefined) yield { ...entry, event };
+    }
+  }
   return new Proxy(log, {
     get: (target, name) => {
-      if (name === 'scan')
-        return async function* (...args: Parameters<EventLog['scan']>) {
-          for await (const entry of target.scan(...args)) {
-            const event = change(entry.event);
-            if (event !== undefined) yield { ...entry, event };
-          }
-        };
+      if (name === 'scan') return (...args: Parameters<EventLog['scan']>) => changed(target.scan(...args));
+      if (name === 'stream')
+        return (...args: Parameters<EventLog['stream']>) => changed(target.stream(...args));
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },

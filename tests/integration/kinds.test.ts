@@ -25,7 +25,7 @@ afterAll(async () => sandbox?.close());
 
 describe('a task of error prediction', () => {
   const validate = async (code: string, input: string, bannedErrorKeywords: readonly string[] = []) => {
-    const item = { id: 'p', code, inputs: [input], expects: 'error' as const };
+    const item = { id: 'p', code, inputs: [input], kind: 'error' as const };
     const { results } = await validateProposals(sandbox, [item], { bannedErrorKeywords });
     const [result] = results;
     return result?.ok === true ? result.outputs[0] : result?.reason;
@@ -69,7 +69,7 @@ describe('a task of error prediction', () => {
   it('shares an execution with a task of another kind, which sees it otherwise', async () => {
     const task = { code: 'def f(x):\n    return x[4]', inputs: ['[1]'] };
     const { results, executions } = await validateProposals(sandbox, [
-      { ...task, id: 'e', expects: 'error' },
+      { ...task, id: 'e', kind: 'error' },
       { ...task, id: 'd' },
     ]);
     expect(executions).toHaveLength(1);
@@ -107,7 +107,7 @@ it('the tiny domain raises where CPython does, and the same', async () => {
     id: String(i),
     code: renderOperations(operations),
     inputs: [renderList(input)],
-    expects: 'error' as const,
+    kind: 'error' as const,
   }));
   const { results } = await validateProposals(sandbox, items);
   const expected = cases.map(({ operations, input }) => runOperations(operations, input));

@@ -22,7 +22,7 @@ import { runStarted } from '../support/synthetic-run.js';
 import { characterTokenizer } from '../unit/policy-text/character-tokenizer.js';
 
 const textCodec = createTextCodec({
-  ...{ tokenizer: characterTokenizer, wrapper: 'answer', maxResponseTokens: 100 },
+  ...{ tokenizer: characterTokenizer, wrapper: 'think', maxResponseTokens: 100 },
 });
 let kafka: TestKafka;
 let log: EventLog;
@@ -52,7 +52,14 @@ async function startedRun(overrides: readonly string[] = []): Promise<RunRef> {
 function plant(run: RunRef, codec: PolicyCodec, seeds: EventReference | null): Promise<SeedReport> {
   const configs = new RunConfigs(log);
   const buffers = new BufferViews(log, async (of) => bufferPolicy(await configs.of(of)));
-  const step = makePlantSeeds({ log, configs, buffers, sandbox, codec, codeVersion: 'test' });
+  const step = makePlantSeeds({
+    log,
+    configs,
+    buffers,
+    sandbox,
+    codecs: { of: () => Promise.resolve(codec) },
+    codeVersion: 'test',
+  });
   return new MockActivityEnvironment().run<[RunRef, EventReference | null], SeedReport, typeof step>(
     step,
     run,

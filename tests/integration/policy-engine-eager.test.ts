@@ -18,7 +18,7 @@ import { tinySpec } from '../../src/policy/tiny/spec.js';
 import { warmUpRows } from '../../src/policy/tiny/warm-up.js';
 import { Random } from '../../src/random.js';
 
-const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 80 });
+const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 96 });
 const mix = {
   proposeShare: 0.4,
   proposeLengths: [1, 1, 1],
@@ -26,7 +26,9 @@ const mix = {
   thinkShares: [0.7, 0.7, 0.7],
   kinds: [1, 1, 1],
   maxReferences: 2,
-};
+  directLengths: null,
+  inductionTargets: 'drawn',
+} as const;
 const config: LearnConfig = {
   learningRate: 1e-3,
   betas: [0.9, 0.999],

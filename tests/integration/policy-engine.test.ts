@@ -19,7 +19,7 @@ import { Random } from '../../src/random.js';
 import { expectFollowsReference } from '../support/follows-reference.js';
 import { referenceLoss, referenceSteps, type Matrix, type Weights } from '../unit/policy/reference-model.js';
 
-const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 80 });
+const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 96 });
 const mix = {
   proposeShare: 0.4,
   proposeLengths: [1, 1, 1],
@@ -27,7 +27,9 @@ const mix = {
   thinkShares: [0.7, 0.7, 0.7],
   kinds: [1, 1, 1],
   maxReferences: 2,
-};
+  directLengths: null,
+  inductionTargets: 'drawn',
+} as const;
 const config: LearnConfig = {
   learningRate: 3e-3,
   betas: [0.9, 0.999],
@@ -396,6 +398,19 @@ describe('learning against finite differences and a second optimiser', () => {
     expect(statistics.clipFraction).toBeLessThan(1);
   });
 
+  it('takes its mean over tokens, or over rows of their means over tokens', async () => {
+    const rows = await learnRows(20, 5);
+    const losses = await Promise.all(
+      (['token', 'sequence'] as const).map(async (aggregation) => {
+        const whole = { ...config, minibatches: 1, aggregation };
+        const { statistics } = await engine.learn(taught, rows, whole, path.join(folder, aggregation));
+        expect(statistics.loss).toBeCloseTo(referenceLoss(spec, weights, rows, whole), 5);
+        return statistics.loss;
+      }),
+    );
+    expect(Math.abs((losses[0] ?? 0) - (losses[1] ?? 0))).toBeGreaterThan(1e-3);
+  });
+
   it('makes what is rewarded more likely', async () => {
     const base = await learnRows(20, 6);
     const rows = base.map((row, i) => ({ ...row, advantage: i % 2 === 0 ? 1 : -1 }));
@@ -458,7 +473,7 @@ describe('checkpoints', () => {
 
 describe('memory', () => {
   it('holds no more tensors and no more memory after 2,000 small steps', async () => {
-    const tiny = tinySpec({ layers: 1, width: 8, heads: 2, hidden: 8, context: 80 });
+    const tiny = tinySpec({ layers: 1, width: 8, heads: 2, hidden: 8, context: 96 });
     const own = new TensorflowEngine(1);
     const base = await own.initialise(tiny, 1, path.join(folder, 'small'));
     const rows = warmUpRows(1, 4, mix);

@@ -28,8 +28,10 @@ const mix = {
   thinkShares: [0.7, 0.7, 0.7],
   kinds: [1, 1, 1],
   maxReferences: 2,
-};
-const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 80 });
+  directLengths: null,
+  inductionTargets: 'drawn',
+} as const;
+const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 96 });
 const config: LearnConfig = {
   learningRate: 3e-3,
   betas: [0.9, 0.999],

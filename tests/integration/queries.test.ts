@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clickHouseClient, migrate } from '../../pipelines/clickhouse/client.js';
 import { rowsOf } from '../../pipelines/clickhouse/rows.js';
+import { CounterfactualTables } from '../../pipelines/counterfactual-tables.js';
 import {
   completeParameters,
   parametersOf,
@@ -56,6 +57,29 @@ beforeAll(async () => {
     if (rows.length > 0) await client.insert({ table, values: rows, format: 'JSONEachRow' });
   }
   await client.close();
+  const tables = await CounterfactualTables.open(addresses, RUN);
+  await tables.write('counterfactual_advantages', 'other', [
+    {
+      ...{
+        iteration: 1,
+        eventId: 'row',
+        role: 'solve',
+        kind: 'deduction',
+        subjectId: 'group',
+        taskId: 'a',
+        sample: 0,
+      },
+      ...{ recordedReward: 1, reward: 0.5, recordedAdvantage: 0.5, advantage: -0.25 },
+    },
+  ]);
+  await tables.complete('other', {
+    firstIteration: 1,
+    lastIteration: 2,
+    changesJson: '[]',
+    configJson: '{}',
+    codeVersion: 'test',
+  });
+  await tables.close();
 }, 120_000);
 
 afterAll(async () => {

@@ -3,14 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EventLog } from '../../pipelines/event-log.js';
 import { createEventLog } from '../../pipelines/kafka-event-log.js';
-import { eventTopics } from '../../pipelines/topics.js';
+import { derivedId, DerivedSchemaIds } from '../../pipelines/schema-ids.js';
+import { encodeEvent, newestSchema } from '../../pipelines/serde.js';
+import { ensureTopics, eventTopics, kafkaClient, SCHEMAS_TOPIC, topicOf } from '../../pipelines/topics.js';
 import type { AzrEvent, EventDataByType, EventType } from '../../schemas/generated/events.js';
 import { referenceCheckpoint } from '../../src/activities/reference-checkpoint.js';
 import { resolveRunConfig } from '../../src/config/presets.js';
 import { ADVANTAGES } from '../../src/learner/advantages/names.js';
+import { readRun } from '../../src/replay/recorded-iteration.js';
 import { replay, type ReplayOptions, type ReplayReport } from '../../src/replay/replay.js';
 import { createSandbox, type LocalSandbox } from '../../src/sandbox/index.js';
-import { event } from '../support/events.js';
+import { event, exampleEvent } from '../support/events.js';
 import { startKafka, type TestKafka } from '../support/kafka.js';
 import { iterationEvents, runStarted } from '../support/synthetic-run.js';
 
@@ -34,13 +37,17 @@ afterAll(async () => {
 type Change = (event: AzrEvent) => AzrEvent;
 
 /** Writes a run of two iterations, each event through `change`; the log as the steps would write it. */
-async function record(change: Change = (event) => event, overrides: readonly string[] = []): Promise<string> {
+async function record(
+  change: Change = (event) => event,
+  overrides: readonly string[] = [],
+  into: EventLog = log,
+): Promise<string> {
   const runId = `run-${randomUUID()}`;
   const config = await resolveRunConfig('tiny', overrides);
-  await log.append([runStarted(runId, config)], await log.watermarks(eventTopics()));
+  await into.append([runStarted(runId, config)], await into.watermarks(eventTopics()));
   for (const iteration of [1, 2]) {
-    const since = await log.watermarks(eventTopics());
-    await log.append(iterationEvents(runId, iteration, config, since).map(change), since);
+    const since = await into.watermarks(eventTopics());
+    await into.append(iterationEvents(runId, iteration, config, since).map(change), since);
   }
   return runId;
 }
@@ -57,6 +64,25 @@ function changing<T extends EventType>(
     const data = event.data as EventDataByType[T];
     return meant(data) ? ({ ...event, data: change(data) } as unknown as AzrEvent) : event;
   };
+}
+
+/** The same without some events, as a log that lost them. */
+async function recordWithout(
+  isLost: (event: AzrEvent) => boolean,
+  iterations: readonly number[] = [1, 2],
+): Promise<string> {
+  const runId = `run-${randomUUID()}`;
+  const config = await resolveRunConfig('tiny');
+  await log.append([runStarted(runId, config)], await log.watermarks(eventTopics()));
+  for (const iteration of iterations) {
+    const since = await log.watermarks(eventTopics());
+    const events = iterationEvents(runId, iteration, config, since);
+    await log.append(
+      events.filter((event) => !isLost(event)),
+      since,
+    );
+  }
+  return runId;
 }
 
 async function replayed(runId: string, options: Partial<ReplayOptions> = {}): Promise<ReplayReport> {
@@ -78,8 +104,8 @@ describe('replay', () => {
     const checked = Object.fromEntries(
       report.counts.filter(({ iteration }) => iteration === 1).map(({ check, checked: n }) => [check, n]),
     );
-    // 4 executions; 5 groups; 3 estimates + 5 proposals + 5 groups; 5 + 16 rows + the batch itself.
-    expect(checked).toEqual({ executions: 4, verdicts: 5, rewards: 13, advantages: 22 });
+    // All facts that the checks read; 4 executions; 5 groups; 3 estimates + 5 proposals + 5 groups; 5 + 16 rows + the batch itself.
+    expect(checked).toEqual({ log: 59, executions: 4, verdicts: 5, rewards: 13, advantages: 22 });
   });
 
   it.each(ADVANTAGES)('of a run with advantages by %s holds', async (advantage) => {
@@ -151,7 +177,10 @@ describe('replay', () => {
     expect(report.counts.filter(({ differ }) => differ > 0)).toEqual([
       { iteration: 2, check: 'rewards', checked: 13, differ: 1 },
     ]);
-    // Advantages are recomputed from recorded rewards: the rows that came from the true one now differ.
+    // With the advantages too it is that event alone: its rows follow from what the reward should be.
+    const both = await replayed(run);
+    expect(both.differences).toEqual(report.differences);
+    // Without the check of the rewards nothing tells which of both is wrong.
     const advantages = await replayed(run, { checks: ['advantages'] });
     expect(advantages.differences.every(({ iteration }) => iteration === 2)).toBe(true);
     expect(advantages.differences).toContainEqual(
@@ -287,7 +316,10 @@ describe('replay', () => {
   it('keeps to the iterations that are asked for', async () => {
     const run = await record();
     const report = await replayed(run, { from: 2, to: 2, checks: ['rewards'] });
-    expect(report.counts.map(({ iteration }) => iteration)).toEqual([2]);
+    expect(report.counts.map(({ iteration, check }) => [iteration, check])).toEqual([
+      [2, 'log'],
+      [2, 'rewards'],
+    ]);
     const options = { checks: ['rewards'] as const, sandbox: () => Promise.resolve(sandbox) };
     expect(await replay(log, run, { ...options, from: 3 })).toEqual({
       kind: 'no-such-iteration',
@@ -305,7 +337,192 @@ describe('replay', () => {
     await log.append(again, since);
     const report = await replayed(run, { checks: ['rewards'] });
     expect(report.differences).toEqual([]);
-    expect(report.counts.map(({ checked }) => checked)).toEqual([13, 13]);
+    expect(report.counts.map(({ checked }) => checked)).toEqual([33, 13, 33, 13]);
+  });
+});
+
+describe('several partitions a topic', () => {
+  it('interleave as they like: a run holds', async (context) => {
+    const other = await startKafka();
+    if (other.service === undefined) return context.skip('the broker is not ours');
+    try {
+      await ensureTopics(other.brokers, 4);
+      const spread = await createEventLog({ kafkaBrokers: other.brokers });
+      try {
+        const run = await record(undefined, ['control.permuteSolverRewards=true'], spread);
+        const ends = (await spread.watermarks([topicOf('RewardAssigned')]))[topicOf('RewardAssigned')] ?? {};
+        expect(Object.values(ends).filter((end) => end !== '0').length).toBeGreaterThan(1);
+        const result = await replay(spread, run, {
+          checks: CHECKS,
+          sandbox: () => Promise.resolve(sandbox),
+          jobs: 2,
+        });
+        expect(result).toMatchObject({ kind: 'replayed', report: { iterations: 2, differences: [] } });
+      } finally {
+        await spread.close();
+      }
+    } finally {
+      await other.end();
+    }
+  });
+});
+
+describe('a log that is not whole', () => {
+  const write = async (topic: string, value: Buffer): Promise<void> => {
+    const producer = kafkaClient(kafka.brokers, 'damage').producer();
+    await producer.connect();
+    await producer.send({ topic, messages: [{ key: 'damage', value }] });
+    await producer.disconnect();
+  };
+  const differing = (report: ReplayReport): unknown[] =>
+    report.differences.map(({ iteration, check, subject, field, recorded, recomputed }) => [
+      `${iteration} ${check} ${subject} ${field}`.trim(),
+      recorded,
+      recomputed,
+    ]);
+
+  it('names messages that cannot be read, where they stand and why, and checks the rest', async () => {
+    const runId = `run-${randomUUID()}`;
+    const config = await resolveRunConfig('tiny');
+    await log.append([runStarted(runId, config)], await log.watermarks(eventTopics()));
+    const topic = topicOf('RewardAssigned');
+    const later = JSON.parse(newestSchema('RewardAssigned').schema) as { fields: { name: string }[] };
+    const whole = encodeEvent(exampleEvent('RewardAssigned'), new DerivedSchemaIds([]));
+    const idOnly = (id: number): Buffer => {
+      const header = Buffer.alloc(40);
+      header.writeUInt32BE(id, 1);
+      return header;
+    };
+    // A version that this code cannot read: a field without which a reward says nothing is gone.
+    const future = JSON.stringify({
+      ...later,
+      fields: later.fields.filter(({ name }) => name !== 'attempts'),
+    });
+    const producer = kafkaClient(kafka.brokers, 'damage').producer();
+    await producer.connect();
+    await producer.send({
+      topic: SCHEMAS_TOPIC,
+      messages: [{ key: String(derivedId(future)), value: future }],
+    });
+    await producer.disconnect();
+    let first = 0n;
+    for (const iteration of [1, 2]) {
+      const since = await log.watermarks(eventTopics());
+      await log.append(iterationEvents(runId, iteration, config, since), since);
+      if (iteration === 2) continue;
+      first = BigInt((await log.watermarks([topic]))[topic]?.[0] ?? '0');
+      await write(topic, whole.subarray(0, 20));
+      await write(topic, Buffer.concat([Buffer.from([7]), whole.subarray(1)]));
+      await write(topic, idOnly(77));
+      await write(topic, idOnly(derivedId(future)));
+    }
+    const report = await replayed(runId, { checks: ['rewards', 'advantages'] });
+    expect(report.differences.map(({ iteration, check, subject }) => [iteration, check, subject])).toEqual(
+      [0n, 1n, 2n, 3n].map((i) => [1, 'log', `${topic}/0/${first + i}`]),
+    );
+    const details = report.differences.map(({ recomputed }) => recomputed);
+    expect(details).toEqual([
+      expect.stringMatching(/cannot be read: bad-body: RewardAssigned: /),
+      'cannot be read: bad-magic: first byte is 7; accepted is 0',
+      'cannot be read: unknown-schema: schema id 77 is not registered',
+      expect.stringMatching(/cannot be read: unknown-schema: schema \d+ cannot be read: .*attempts/),
+    ]);
+  });
+
+  it('names facts that are missing by what the iteration counted, and what cannot be computed without them', async () => {
+    const run = await record();
+    const lost = await recordWithout(
+      ({ type, data }) =>
+        (type === 'SolutionVerified' && data.groupId.endsWith('/2/group/solve/deduction/0')) ||
+        (type === 'LearnerSample' && data.subjectId.endsWith('/1/proposal/deduction/0')),
+    );
+    expect((await replayed(run)).differences).toEqual([]);
+    const group = `${lost}/2/group/solve/deduction/0`;
+    expect(differing(await replayed(lost))).toEqual([
+      ['1 log IterationCompleted (LearnerSample) rows', 21, 20],
+      [`1 advantages LearnerSample ${lost}/1/proposal/deduction/0/0`, undefined, expect.anything()],
+      [`2 verdicts SolutionVerified ${group}`, undefined, expect.anything()],
+      [
+        `2 rewards RewardAssigned ${group}`,
+        'recorded',
+        `not computed: the log lacks SolutionVerified of ${group}`,
+      ],
+    ]);
+  });
+
+  it('names a task that is missing, and an iteration without a trace', async () => {
+    const lost = await recordWithout(
+      ({ type, envelope, data }) =>
+        (type === 'TaskAccepted' &&
+          envelope.iteration === 3 &&
+          data.taskId.endsWith('/3/task/abduction/0')) ||
+        (envelope.iteration === 2 && (type === 'IterationStarted' || type === 'IterationCompleted')),
+      [1, 2, 3],
+    );
+    const task = `${lost}/3/task/abduction/0`;
+    expect(differing(await replayed(lost, { checks: ['verdicts'] }))).toEqual([
+      ['2 log IterationStarted', undefined, 'iteration 3 is completed, so iteration 2 was'],
+      ['3 log IterationCompleted (TaskAccepted) accepted', 3, 2],
+      ...['learnability', 'solve'].map((purpose) => [
+        `3 verdicts SolutionVerified ${lost}/3/group/${purpose}/abduction/0`,
+        'recorded',
+        `not computed: the log lacks TaskAccepted of ${task}`,
+      ]),
+    ]);
+  });
+
+  it('of which a part was deleted says so at once, with the offsets; the rest is checked', async () => {
+    const run = await record();
+    const topic = topicOf('RewardAssigned');
+    const started = (await readRun(log, run))?.iterations[0]?.from[topic]?.[0] ?? '0';
+    const admin = kafkaClient(kafka.brokers, 'damage').admin();
+    await admin.connect();
+    await admin.fetchTopicMetadata({ topics: [topic] });
+    await admin.deleteTopicRecords({
+      topic,
+      partitions: [{ partition: 0, offset: String(Number(started) + 3) }],
+    });
+    await admin.disconnect();
+    const report = await replayed(run, { checks: ['rewards'] });
+    expect(report.differences[0]).toEqual({
+      iteration: 1,
+      check: 'log',
+      subject: `${topic}/0/${started}`,
+      field: '',
+      recorded: undefined,
+      recomputed: `the log has a gap: ${topic}, partition 0, lacks the offsets ${started} to ${Number(started) + 2}`,
+    });
+    // Three estimates are gone; they are recomputed and named.
+    expect(differing(report).slice(1)).toEqual(
+      ['deduction/0', 'deduction/1', 'abduction/0'].map((proposal) => [
+        `1 rewards LearnabilityEstimated ${run}/1/proposal/${proposal}`,
+        undefined,
+        expect.anything() as unknown,
+      ]),
+    );
+    // Who reads facts to go on from them must not go on from half of them.
+    await expect(async () => {
+      for await (const _ of log.scan(topic, {})) continue;
+    }).rejects.toThrow(/the log has a gap: .*lacks the offsets 0 to/);
+  });
+
+  it('with a checkpoint that is not there names it, and checks the other steps', async () => {
+    const run = await record();
+    const missing = Object.assign(new Error('checkpoint 0: /data/manifest.json cannot be read (ENOENT)'), {
+      name: 'CorruptCheckpointError',
+    });
+    const report = await replayed(run, {
+      checks: ['learner'],
+      relearn: (_config, iteration) =>
+        iteration === 1 ? Promise.reject(missing) : Promise.resolve('digest-2'),
+    });
+    expect(differing(report)).toEqual([
+      [
+        `1 learner LearnerStepped ${run}/1/batch digest`,
+        'digest-1',
+        'not computed: checkpoint 0: /data/manifest.json cannot be read (ENOENT)',
+      ],
+    ]);
   });
 });
 

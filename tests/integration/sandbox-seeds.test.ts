@@ -1,15 +1,27 @@
 /** Stored pairs give the stored output or a named reason: on rows of each kind, and on published files where they are. */
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readStored } from '../../bench/seeds/files.js';
 import { rerun, type PairResult, type StoredProgram } from '../../bench/seeds/rerun.js';
-import { checkIsolation, createSandbox, type LocalSandbox } from '../../src/sandbox/index.js';
+import { judgeSeedRows } from '../../src/activities/verify-seeds.js';
+import {
+  checkIsolation,
+  createSandbox,
+  PROPOSAL_REASONS,
+  type LocalSandbox,
+} from '../../src/sandbox/index.js';
+import { readSeedFile } from '../../src/tasks/seed-files.js';
+import { parseSeedRows } from '../../src/tasks/seed-rows.js';
 
 const isolation = await checkIsolation();
 if (!isolation.ok) console.warn(`sandbox tests skipped: ${isolation.missing}; ${isolation.remedy}`);
 const DATA = fileURLToPath(new URL('../../../shared/data/', import.meta.url));
 if (!existsSync(DATA)) console.warn(`published files skipped: there is no ${DATA}`);
+
+const ORIGIN = { runId: 'seeds', iteration: 0, policyVersion: null, codeVersion: 'test' };
+const STORED_REASONS = ['stored-output-empty', 'stored-output-truncated', 'stored-output-differs'];
 
 const row = (code: string, input: string, output: string): StoredProgram => ({
   line: 1,
@@ -81,4 +93,36 @@ describe.skipIf(!isolation.ok)('stored pairs', () => {
     const found = counts(results);
     expect((found['equal'] ?? 0) + (found['equal-expression'] ?? 0)).toBeGreaterThanOrEqual(2455);
   });
+
+  // Of 256 rows each: pairs, then induction.
+  it.skipIf(!existsSync(DATA)).each([
+    ['3b_coder', 231, 215],
+    ['7b', 241, 231],
+    ['7b_coder', 237, 226],
+    ['14b', 245, 241],
+    ['14b_coder', 246, 236],
+  ])(
+    'of %s start a run: %i and %i rows hold, each other one is refused with its reason',
+    async (name, ...held) => {
+      const found = [];
+      for (const [kind, file] of [
+        ['pairs', `${name}_seed_io.jsonl`],
+        ['induction', `${name}_code_f_seed_io.jsonl`],
+      ] as const) {
+        const text = await readFile(`${DATA}seeds/${file}`, 'utf8');
+        const { rows } = readSeedFile('--seed', file, text, kind);
+        const items = rows.flatMap(({ line, rowJson }) =>
+          parseSeedRows(rowJson).rows.map((parsed) => ({ id: `${file} ${line}`, row: { ...parsed, line } })),
+        );
+        const { fates } = await judgeSeedRows(sandbox, items, ORIGIN);
+        expect(fates.map(({ row: { line } }) => line)).toEqual(rows.map(({ line }) => line));
+        for (const { row, fate } of fates)
+          if (fate.ok) expect(fate.outputs).toHaveLength(row.inputs.length);
+          else expect([...PROPOSAL_REASONS, ...STORED_REASONS]).toContain(fate.reason);
+        expect(fates).toHaveLength(256);
+        found.push(fates.filter(({ fate }) => fate.ok).length);
+      }
+      expect(found).toEqual(held);
+    },
+  );
 });

@@ -699,3 +699,53 @@ describe('sql', () => {
     await expect(savedQuery('../migrations/001_events')).rejects.toThrow('Accepted are');
   });
 });
+
+// Last: it takes away the beginning of a topic that the others read.
+describe('a log that has lost its beginning', () => {
+  it('is reported with its offsets; the sink goes on with what is there, and nothing else is lost', async () => {
+    const { data } = exampleEvent('TaskRejected');
+    const place = { runId: runId(), iteration: 1 };
+    // Of one subject, so in one partition, one behind the other.
+    const [lost, one] = ['lost', 'kept'].map((name) => event('TaskRejected', place, [name], data as never));
+    if (lost === undefined || one === undefined) throw new Error('two events are made');
+    const topic = topicOf('TaskRejected');
+    const [first] = await append([lost, one]).then(async () => {
+      const found = [];
+      for await (const { partition, offset, event: e } of log.scan(topic, {}))
+        if (e.envelope.eventId === one.envelope.eventId) found.push({ partition, offset });
+      return found;
+    });
+    if (first === undefined) throw new Error('the event is not in the log');
+    const admin = kafkaClient(kafka.brokers, 'test').admin();
+    await admin.connect();
+    await admin.fetchTopicMetadata({ topics: [topic] });
+    await admin.deleteTopicRecords({ topic, partitions: [first] });
+    await admin.disconnect();
+
+    const fresh = addressesOf('after_the_gap');
+    const stop = new AbortController();
+    const errors: string[] = [];
+    const sink = runSink({
+      addresses: fresh,
+      signal: stop.signal,
+      onError: (error) => errors.push(error.message),
+    });
+    try {
+      await migrate(fresh);
+      expect(await waitUntilProjected(fresh, PATIENCE)).toBe(true);
+    } finally {
+      stop.abort();
+      await sink;
+    }
+    expect(errors).toEqual([
+      `the log has a gap: ${topic}, partition ${first.partition}, lacks the offsets 0 to ${Number(first.offset) - 1}; events in it are lost to whoever reads this log`,
+    ]);
+    const on = clickHouseClient(fresh);
+    const kept = await rows<{ event_id: string }>(
+      `SELECT event_id FROM task_rejected WHERE log_partition = ${first.partition} ORDER BY log_offset LIMIT 1`,
+      on,
+    );
+    await on.close();
+    expect(kept).toEqual([{ event_id: one.envelope.eventId }]);
+  });
+});

@@ -1,5 +1,5 @@
 /**
- * Group-relative policy optimisation's advantage (Shao et al. 2024, arXiv 2402.03300, section 4.1.2): the attempts at one
+ * Group-relative policy optimisation's advantage (Shao et al. 2024, arXiv 2402.03300, outcome supervision): the attempts at one
  * prompt are each other's baseline,
  *
  *   A = (r - mean_prompt) / std_prompt

@@ -1,5 +1,5 @@
 /**
- * REINFORCE leave-one-out (Ahmadian et al. 2024, arXiv 2402.14740, equation 8): the baseline of an attempt is the mean
+ * REINFORCE leave-one-out (Ahmadian et al. 2024, arXiv 2402.14740): the baseline of an attempt is the mean
  * reward of the other attempts at its prompt,
  *
  *   A_i = r_i - sum_{j != i} r_j / (n - 1) = (r_i - mean) n / (n - 1)

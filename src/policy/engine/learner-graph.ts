@@ -14,10 +14,10 @@
  *
  * Two additions, each a graph of its own that is built only where it is asked for:
  *
- *   dual clip (Ye et al. 2020, arXiv 1912.09729, equation 5): where A < 0 the loss is at most -A c, c > 1, so that one
+ *   dual clip (Ye et al. 2020, arXiv 1912.09729): where A < 0 the loss is at most -A c, c > 1, so that one
  *   token whose ratio ran away cannot carry the step; its g_i is 0 beyond.
  *
- *   divergence from a reference policy q (Schulman 2020, the estimator k3; in GRPO's loss, arXiv 2402.03300, equation 4):
+ *   divergence from a reference policy q (Schulman 2020, the estimator k3; in GRPO's loss, arXiv 2402.03300):
  *   + k sum_i w_i (exp(d_i) - d_i - 1), d_i = log q_i - log p_i, which adds k w_i (1 - exp(d_i)) to g_i.
  *
  * Deviation from the published trainer: neither d nor the estimate is clamped; a step that overflows is refused.

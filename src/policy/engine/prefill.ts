@@ -69,7 +69,7 @@ export class PrefillProgram {
 }
 
 /** hidden [n, d] -> logits [n, vocabulary] */
-export class LogitsProgram {
+export class OutputProgram {
   readonly #program: Program;
 
   constructor(native: Native, spec: ModelSpec) {

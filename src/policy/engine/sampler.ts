@@ -12,7 +12,7 @@ import { DecodeProgram, type DecodeState } from './decode.js';
 import { startState } from './grammar-states.js';
 import { Scope, type Native, type NativeTensor } from './native.js';
 import { attentionShape, endTokens } from './parameters.js';
-import { LogitsProgram, PrefillProgram } from './prefill.js';
+import { OutputProgram, PrefillProgram } from './prefill.js';
 import { checkRequest, planSampling, truncates, type SamplingBatch } from './sampling-batches.js';
 import { samplingBudget, type SamplingBudget } from './sampling-budget.js';
 import { StopStrings } from './stop-strings.js';
@@ -58,7 +58,7 @@ export class Sampler {
   readonly #budget: SamplingBudget;
   readonly #ends: ReadonlySet<number>;
   readonly #prefill: PrefillProgram;
-  readonly #logits: LogitsProgram;
+  readonly #output: OutputProgram;
   readonly #arrange: ArrangeProgram;
   readonly #join: JoinProgram;
   readonly #plain: DecodeProgram;
@@ -71,7 +71,7 @@ export class Sampler {
     this.#budget = budget;
     this.#ends = new Set(endTokens(spec));
     this.#prefill = new PrefillProgram(native, spec);
-    this.#logits = new LogitsProgram(native, spec);
+    this.#output = new OutputProgram(native, spec);
     this.#arrange = new ArrangeProgram(native, spec);
     this.#join = new JoinProgram(native, spec);
     this.#plain = new DecodeProgram(native, spec, false);
@@ -139,7 +139,7 @@ export class Sampler {
     }
     const states = Int32Array.from(prompts, ({ grammar, id }) => startState(this.#spec, grammar, id));
     const state = {
-      logits: this.#logits.run(call.parameters, last),
+      logits: this.#output.run(call.parameters, last),
       states: native.create(states, [u]),
       promptCache: cache,
       ownCache: cache.map(() => native.create(new Float32Array(0), [0, headWidth])),
@@ -315,7 +315,7 @@ export class Sampler {
   }
 
   dispose(): void {
-    for (const program of [this.#prefill, this.#logits, this.#arrange, this.#join, this.#plain])
+    for (const program of [this.#prefill, this.#output, this.#arrange, this.#join, this.#plain])
       program.dispose();
     this.#truncating?.dispose();
   }

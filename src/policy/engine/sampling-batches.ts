@@ -43,7 +43,7 @@ export function planSampling(requests: readonly SampleRequest[], batchRows = BAT
       a.grammar === b.grammar ? a.length - b.length : a.grammar < b.grammar ? -1 : 1,
     );
     // Batches of equal size: a small last one would pay for its turns alone.
-    const count = Math.ceil((sorted.length * share) / batchRows);
+    const count = Math.ceil(sorted.length / Math.floor(batchRows / share));
     return Array.from({ length: count }, (_, i) => {
       const [begin, end] = [i, i + 1].map((k) => Math.floor((k * sorted.length) / count));
       return { share, indices: sorted.slice(begin, end).flatMap(({ indices }) => indices) };

@@ -3,8 +3,16 @@
  * One call at a time (engine-process.ts sees to it): a call may let go of the model that was longest unused.
  */
 import { createHash } from 'node:crypto';
-import { contentOf, findCheckpoint, openCheckpoint, saveCheckpoint } from '../../learner/checkpoint.js';
+import {
+  contentOf,
+  digestOf,
+  findCheckpoint,
+  openCheckpoint,
+  saveCheckpoint,
+} from '../../learner/checkpoint.js';
 import { Random } from '../../random.js';
+import { openHuggingFaceModel } from '../hugging-face/folder.js';
+import { uploadWeights, weightFiles } from '../hugging-face/weights.js';
 import type {
   BackendInfo,
   CheckpointRef,
@@ -29,7 +37,7 @@ import {
   uploadModel,
   type ModelTensors,
 } from './model.js';
-import { Native } from './native.js';
+import { Native, type NativeTensor } from './native.js';
 import { checkSpec } from './parameters.js';
 import { Sampler } from './sampler.js';
 import { newTotals, statisticsOf } from './statistics.js';
@@ -80,6 +88,25 @@ export class TensorflowEngine implements PolicyEngine {
         provenance,
       ))
     );
+  }
+
+  async importModel(source: string, folder: string): Promise<CheckpointRef> {
+    const { spec, source: weights } = await openHuggingFaceModel(source);
+    let parameters: readonly NativeTensor[] = [];
+    try {
+      const digests: string[] = [];
+      for (const file of weightFiles(spec, weights)) digests.push((await digestOf(file)).sha256);
+      const provenance = sha256(JSON.stringify(['import', specKey(spec), digests]));
+      const found = await findCheckpoint(folder, provenance);
+      if (found !== undefined) return found;
+      parameters = await uploadWeights(this.#native, spec, weights);
+      const tensors = { parameters, first: [], second: [] };
+      const content = contentOfModel(this.#native, { version: 0, spec, steps: 0 }, tensors, 'fresh');
+      return await saveCheckpoint({ ...content, hasMoments: false }, folder, provenance);
+    } finally {
+      this.#native.delete(...parameters);
+      await weights.close();
+    }
   }
 
   async #load(ref: CheckpointRef): Promise<Loaded> {

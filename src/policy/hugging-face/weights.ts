@@ -49,6 +49,14 @@ export function weightTypes(spec: ModelSpec, source: TensorSource): Dtype[] {
   return [...new Set(types)];
 }
 
+/** The files that hold the tensors, in the order of their first use. */
+export function weightFiles(spec: ModelSpec, source: TensorSource): string[] {
+  const files = weightMappings(spec).flatMap(({ sources }) =>
+    sources.flatMap(({ name }) => source.find(name)?.file ?? []),
+  );
+  return [...new Set(files)];
+}
+
 /** @throws ModelFileError naming file and tensor where a value is not finite. */
 async function readWeight(source: TensorSource, name: string): Promise<Float32Array> {
   const { data } = await source.read(name);

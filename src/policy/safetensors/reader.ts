@@ -51,7 +51,8 @@ class SafetensorsFile implements TensorSource {
   }
 }
 
-async function readAt(handle: FileHandle, file: string, from: number, count: number): Promise<Buffer> {
+/** @throws ModelFileError where the file ends before. */
+export async function readAt(handle: FileHandle, file: string, from: number, count: number): Promise<Buffer> {
   // A slab of its own: its offset is a multiple of any element.
   const bytes = Buffer.allocUnsafeSlow(count);
   for (let at = 0; at < count;) {

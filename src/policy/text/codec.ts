@@ -1,15 +1,17 @@
 /**
- * The prompt codec of large models: text prompts out, free text back (azr-spec, sections 4 and 5). The pieces are
+ * The prompt codec of large models: text prompts out, free text back. The pieces are
  * templates.ts and render.ts for the way out, envelope.ts, fences.ts, extract.ts and program.ts for the way back.
  *
  * Only the completion is ever parsed, from its tokens: what a task's text contains cannot be mistaken for an answer.
  */
 import { BANNED_IMPORTS } from '../../sandbox/validate.js';
 import { DEFAULT_LIMITS } from '../../sandbox/limits.js';
+import { taskKinds } from '../../tasks/index.js';
 import type { ParsedProposal, ParsedSolution, TaskKind } from '../../tasks/types.js';
 import type { Completion, PolicyCodec, Prompt, ProposalReference } from '../codec.js';
+import type { ChatTemplate } from './chat-template.js';
 import { openEnvelope, WRAPPERS, type Wrapper } from './envelope.js';
-import { extractInduction, extractPair, extractSolution } from './extract.js';
+import { readAnswer } from './extract.js';
 import { collectImports, ENTRY_RULES, readProgram, type ProgramRules } from './program.js';
 import {
   renderInductionProposal,
@@ -21,7 +23,7 @@ import {
 import { TEMPLATE_VERSION } from './templates.js';
 
 export interface TextTokenizer {
-  /** Token ids of a text, without a start or end token of its own. */
+  /** Token ids of a text, without a start or end token of its own; special tokens that a chat template writes are one id. */
   encode(text: string): readonly number[];
   decode(tokens: readonly number[]): string;
 }
@@ -29,12 +31,16 @@ export interface TextTokenizer {
 export interface TextCodecOptions {
   readonly tokenizer: TextTokenizer;
   readonly wrapper: Wrapper;
-  /** Longest prompt, in tokens (content_max_length). Default: no bound. */
+  /** The model's own; default: prompts are plain text, as for base models. */
+  readonly chat?: ChatTemplate;
+  /** Longest prompt, in tokens (data.max_prompt_length). Default: no bound. */
   readonly maxPromptTokens?: number;
+  /** Longest prompt before its wrapper, in tokens (content_max_length). Default: no bound. */
+  readonly maxContentTokens?: number;
   /** Longest completion, in tokens. */
   readonly maxResponseTokens: number;
-  /** Taken off the end of a completion before it is read. */
-  readonly endToken?: number;
+  /** One of these is taken off the end of a completion before it is read. Default: none. */
+  readonly endTokens?: readonly number[];
   /** Inputs that an induction proposal needs (num_inputs). Default 10. */
   readonly inductionInputs?: number;
   /** How proposed programs are read. */
@@ -67,8 +73,8 @@ export class PromptTooLongError extends Error {
   readonly tokens: number;
   readonly limit: number;
 
-  constructor(tokens: number, limit: number) {
-    super(`the prompt has ${tokens} tokens; accepted are up to ${limit} (maxPromptTokens)`);
+  constructor(tokens: number, limit: number, bound = 'maxPromptTokens') {
+    super(`the prompt has ${tokens} tokens; accepted are up to ${limit} (${bound})`);
     this.tokens = tokens;
     this.limit = limit;
   }
@@ -95,8 +101,8 @@ export type TextProposalReason = (typeof TEXT_PROPOSAL_REASONS)[number];
  * @throws RangeError for an option out of its range.
  */
 export function createTextCodec(options: TextCodecOptions): TextCodec {
-  const { tokenizer, wrapper, maxResponseTokens, endToken, program: programRules = {} } = options;
-  const maxPromptTokens = options.maxPromptTokens ?? Infinity;
+  const { tokenizer, wrapper, chat, maxResponseTokens, endTokens = [], program: programRules = {} } = options;
+  const { maxPromptTokens = Infinity, maxContentTokens = Infinity } = options;
   const inductionInputs = options.inductionInputs ?? 10;
   const rules: PromptRules = {
     bannedImports: options.bannedImports ?? BANNED_IMPORTS,
@@ -107,35 +113,37 @@ export function createTextCodec(options: TextCodecOptions): TextCodec {
   };
   checkOptions(options);
 
+  /** @throws PromptTooLongError */
   const prompt = (task: string): Prompt => {
-    const text = wrap(wrapper, task);
-    return { text, tokens: tokenizer.encode(text), maxTokens: maxResponseTokens };
-  };
-  const fitting = (candidate: Prompt): Prompt => {
-    if (candidate.tokens.length > maxPromptTokens)
-      throw new PromptTooLongError(candidate.tokens.length, maxPromptTokens);
-    return candidate;
+    if (maxContentTokens !== Infinity) {
+      const { length } = tokenizer.encode(task);
+      if (length > maxContentTokens)
+        throw new PromptTooLongError(length, maxContentTokens, 'maxContentTokens');
+    }
+    const text = wrap(wrapper, task, chat);
+    const tokens = tokenizer.encode(text);
+    if (tokens.length > maxPromptTokens) throw new PromptTooLongError(tokens.length, maxPromptTokens);
+    return { text, tokens, maxTokens: maxResponseTokens };
   };
   const read = (tokens: readonly number[]): string =>
-    tokenizer.decode(endToken !== undefined && tokens.at(-1) === endToken ? tokens.slice(0, -1) : tokens);
+    tokenizer.decode(endTokens.includes(tokens.at(-1) ?? -1) ? tokens.slice(0, -1) : tokens);
 
   return {
     // Prompts are text: any program is.
     expresses: () => true,
-    templateVersion: `${TEMPLATE_VERSION}/${wrapper}`,
+    templateVersion: [TEMPLATE_VERSION, wrapper, ...(chat === undefined ? [] : [chat.version])].join('/'),
 
     proposePrompt(kind, references, program, functions = []): ProposePrompt {
       if (kind === 'induction')
-        return {
-          ...fitting(prompt(renderInductionProposal(requiredProgram(program), rules))),
-          shownReferences: [],
-        };
+        return { ...prompt(renderInductionProposal(requiredProgram(program), rules)), shownReferences: [] };
       let shown = references.map((_, i) => i);
       for (;;) {
         const chosen = shown.flatMap((i) => references[i] ?? []);
-        const candidate = prompt(renderPairProposal(kind, chosen, rules, functions));
-        if (candidate.tokens.length <= maxPromptTokens || shown.length === 0)
-          return { ...fitting(candidate), shownReferences: shown };
+        try {
+          return { ...prompt(renderPairProposal(kind, chosen, rules, functions)), shownReferences: shown };
+        } catch (error) {
+          if (!(error instanceof PromptTooLongError) || shown.length === 0) throw error;
+        }
         const dropped = longest(references, shown);
         shown = shown.filter((i) => i !== dropped);
       }
@@ -147,52 +155,38 @@ export function createTextCodec(options: TextCodecOptions): TextCodec {
         completion.finish === 'length'
           ? {
               ok: false,
-              formatOk: formatOk && wrapper !== 'none',
+              formatOk: formatOk && wrapper !== 'bare',
               reason: 'unfinished',
               detail: `cut after ${completion.tokens.length} tokens; ${reason}: ${detail}`,
             }
-          : { ok: false, formatOk: formatOk && wrapper !== 'none', reason, detail };
-      if (kind === 'induction') {
-        const code = requiredProgram(program);
-        if (answer === null) return refuse('no-answer', NO_ANSWER[wrapper]);
-        const found = extractInduction(answer, inductionInputs);
-        if (!found.ok) return refuse(found.reason, found.detail);
-        return {
-          ok: true,
-          formatOk: formatOk && (wrapper !== 'none' || found.wellFormed),
-          code,
-          originalCode: code,
-          inputs: found.inputs,
-          message: found.message,
-          imports: collectImports(code),
-          thought,
-        };
-      }
+          : { ok: false, formatOk: formatOk && wrapper !== 'bare', reason, detail };
       if (answer === null) return refuse('no-answer', NO_ANSWER[wrapper]);
-      const found = extractPair(answer);
+      const found = taskKinds[kind].parse.proposal(readAnswer(answer, inductionInputs));
       if (!found.ok) return refuse(found.reason, found.detail);
+      const proposed = {
+        ok: true,
+        formatOk: formatOk && (wrapper !== 'bare' || found.wellFormed),
+        inputs: found.inputs,
+        message: found.message,
+        thought,
+      } as const;
+      if (found.code === null) {
+        const code = requiredProgram(program);
+        return { ...proposed, code, originalCode: code, imports: collectImports(code) };
+      }
       const reading = readProgram(found.code, programRules);
       if (!reading.ok) return refuse(reading.reason, reading.detail);
-      return {
-        ok: true,
-        formatOk: formatOk && (wrapper !== 'none' || found.wellFormed),
-        code: reading.code,
-        originalCode: found.code,
-        inputs: [found.input],
-        message: null,
-        imports: reading.imports,
-        thought,
-      };
+      return { ...proposed, code: reading.code, originalCode: found.code, imports: reading.imports };
     },
 
-    solvePrompt: (kind, view) => fitting(prompt(renderSolve(kind, view, rules))),
+    solvePrompt: (kind, view) => prompt(renderSolve(kind, view, rules)),
 
     parseSolution(kind, completion: Completion): ParsedSolution {
       const { formatOk, thought, answer } = openEnvelope(wrapper, read(completion.tokens));
       if (answer === null) return { formatOk: false, thought, answer: null };
-      const found = extractSolution(kind, answer);
+      const found = taskKinds[kind].parse.solution(readAnswer(answer, inductionInputs));
       // A program that stands in no block, and an answer of no text, are no answers in whatever wrapper.
-      const asked = found.answer !== null && (wrapper !== 'none' || found.wellFormed);
+      const asked = found.answer !== null && (wrapper !== 'bare' || found.wellFormed);
       return { formatOk: formatOk && asked, thought, answer: found.answer };
     },
 
@@ -201,9 +195,9 @@ export function createTextCodec(options: TextCodecOptions): TextCodec {
 }
 
 const NO_ANSWER: Readonly<Record<Wrapper, string>> = {
-  answer: 'no <answer> tag',
+  think: 'no <answer> tag',
   boxed: 'no \\boxed{...} with balanced braces',
-  none: 'no text',
+  bare: 'no text',
 };
 
 function checkOptions(options: TextCodecOptions): void {
@@ -211,17 +205,19 @@ function checkOptions(options: TextCodecOptions): void {
     throw new RangeError(`wrapper is ${String(options.wrapper)}; accepted are ${WRAPPERS.join(', ')}`);
   const counts = {
     maxPromptTokens: options.maxPromptTokens,
+    maxContentTokens: options.maxContentTokens,
     maxResponseTokens: options.maxResponseTokens,
     inductionInputs: options.inductionInputs,
   };
   for (const [name, value] of Object.entries(counts))
     if (value !== undefined && (!Number.isInteger(value) || value < 1))
       throw new RangeError(`${name} is ${value}; accepted are integers from 1`);
-  const { timeLimitSeconds, endToken, program } = options;
+  const { timeLimitSeconds, endTokens = [], program } = options;
   if (timeLimitSeconds !== undefined && !(Number.isFinite(timeLimitSeconds) && timeLimitSeconds > 0))
     throw new RangeError(`timeLimitSeconds is ${timeLimitSeconds}; accepted are numbers above 0`);
-  if (endToken !== undefined && (!Number.isInteger(endToken) || endToken < 0))
-    throw new RangeError(`endToken is ${endToken}; accepted are token ids from 0`);
+  for (const token of endTokens)
+    if (!Number.isInteger(token) || token < 0)
+      throw new RangeError(`endTokens holds ${token}; accepted are token ids from 0`);
   if (program?.entry !== undefined && !ENTRY_RULES.includes(program.entry))
     throw new RangeError(`program.entry is ${String(program.entry)}; accepted are ${ENTRY_RULES.join(', ')}`);
 }

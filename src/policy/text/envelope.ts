@@ -1,11 +1,11 @@
 /**
- * The form of a whole response: where the thought ends and what the answer is (azr-spec, sections 4 and 5).
+ * The form of a whole response: where the thought ends and what the answer is.
  *
- *   answer   the prompt ends with an open think tag, so a response reads: THOUGHT </think> blanks <answer> ANSWER </answer>;
+ *   think    the prompt ends with an open think tag, so a response reads: THOUGHT </think> blanks <answer> ANSWER </answer>;
  *            well-formed iff it has that beginning. The answer is the last answer block that is closed, else all after
  *            the last opening tag.
  *   boxed    the content of the last \boxed{...} with balanced braces; well-formed iff there is one
- *   none     the whole response
+ *   bare     the whole response
  *
  * Deviations from the published code: only the completion is judged (it split prompt and completion at the second
  * speaker's name, which a task may contain), and nothing is stripped of quotes. A tag inside a closed fenced block is
@@ -14,7 +14,7 @@
 import { isBlank, isLineEnd, skipSpaces } from './characters.js';
 import { parseFences } from './fences.js';
 
-export const WRAPPERS = ['answer', 'boxed', 'none'] as const;
+export const WRAPPERS = ['think', 'boxed', 'bare'] as const;
 export type Wrapper = (typeof WRAPPERS)[number];
 
 export interface Envelope {
@@ -37,14 +37,14 @@ const CLOSE_BRACE = 125;
 /** Takes a response, without its prompt, apart. Linear in the response; never throws. */
 export function openEnvelope(wrapper: Wrapper, response: string): Envelope {
   switch (wrapper) {
-    case 'answer':
+    case 'think':
       return answerEnvelope(response);
     case 'boxed': {
       const { thought, body } = splitThought(response);
       const answer = lastBoxed(body);
       return { formatOk: answer !== null, thought, answer };
     }
-    case 'none': {
+    case 'bare': {
       const { thought, body } = splitThought(response);
       return { formatOk: true, thought, answer: body.trim() };
     }

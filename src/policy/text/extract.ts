@@ -1,5 +1,5 @@
 /**
- * What an answer says (azr-spec, section 5): programs, inputs and a message of a proposal; an output, an input or a
+ * What an answer says: programs, inputs and a message of a proposal; an output, an input or a
  * program of a solution. Blocks are found by their tags; where a block is missing, weaker marks count as the published
  * parser has them.
  *
@@ -11,7 +11,7 @@
  * Deviations from the published code: a program never comes from a block with another tag (its first block of any kind
  * was taken); equal inputs of an induction proposal count once.
  */
-import type { TaskKind } from '../../tasks/types.js';
+import type { AnswerReader, ProposalText, SolutionText } from '../../tasks/types.js';
 import {
   lastIndexIgnoringCase,
   lineAt,
@@ -23,35 +23,20 @@ import {
 import { isOpeningFence, parseFences, type FencedBlock } from './fences.js';
 import { readLogicalLines } from './python-lexer.js';
 
-export type ProposalFailure = {
-  readonly reason: 'no-program' | 'no-input' | 'too-few-inputs' | 'no-message';
-  readonly detail: string;
-};
-
-/** A program and an input for it. `wellFormed`: both stand in closed blocks of their own tags. */
-export type PairProposal =
-  | { readonly ok: true; readonly wellFormed: boolean; readonly code: string; readonly input: string }
-  | ({ readonly ok: false } & ProposalFailure);
-
-export type InductionProposal =
-  | {
-      readonly ok: true;
-      readonly wellFormed: boolean;
-      readonly inputs: readonly string[];
-      readonly message: string;
-    }
-  | ({ readonly ok: false } & ProposalFailure);
-
-/** `wellFormed`: the answer stands in a closed block of its own tag. */
-export interface SolutionText {
-  readonly wellFormed: boolean;
-  readonly answer: string | null;
+/** @param inductionInputs how many inputs an induction proposal needs. */
+export function readAnswer(answer: string, inductionInputs: number): AnswerReader {
+  return {
+    programAndInput: () => extractPair(answer),
+    inputsAndMessage: () => extractInduction(answer, inductionInputs),
+    literal: (name) => extractLiteral(answer, name),
+    program: () => extractProgram(answer),
+  };
 }
 
 const PROGRAM_TAGS: ReadonlySet<string> = new Set(['python', 'python3', 'py']);
 
-/** The proposal of a deduction or abduction task. */
-export function extractPair(answer: string): PairProposal {
+/** A proposed program and an input for it. */
+function extractPair(answer: string): ProposalText {
   const blocks = parseFences(answer);
   const program = programBlock(blocks, 'first');
   if (program === undefined)
@@ -61,11 +46,11 @@ export function extractPair(answer: string): PairProposal {
   if (input === '')
     return { ok: false, reason: 'no-input', detail: `no text in an input block among ${described(blocks)}` };
   const wellFormed = program.closed && PROGRAM_TAGS.has(program.tag) && block?.closed === true;
-  return { ok: true, wellFormed, code: trimBlankLines(program.content), input };
+  return { ok: true, wellFormed, code: trimBlankLines(program.content), inputs: [input], message: null };
 }
 
-/** The proposal of an induction task: the last `count` different inputs, and the message. */
-export function extractInduction(answer: string, count: number): InductionProposal {
+/** Inputs and a message for a given program: the last `count` different inputs. */
+function extractInduction(answer: string, count: number): ProposalText {
   const blocks = parseFences(answer);
   const written = blocks.filter(isInput);
   const inputs = [...new Set(written.map(({ content }) => content.trim()))].filter((input) => input !== '');
@@ -85,20 +70,21 @@ export function extractInduction(answer: string, count: number): InductionPropos
       detail: `no text in a message block among ${described(blocks)}`,
     };
   const wellFormed = written.every(({ closed }) => closed) && block?.closed === true;
-  return { ok: true, wellFormed, inputs: inputs.slice(-count), message };
+  return { ok: true, wellFormed, code: null, inputs: inputs.slice(-count), message };
 }
 
-/** A solver's answer: output literal, argument text or program text, by kind. */
-export function extractSolution(kind: TaskKind, answer: string): SolutionText {
+/** A solver's program. */
+function extractProgram(answer: string): SolutionText {
+  const block = programBlock(parseFences(answer), 'last');
+  const code = block === undefined ? '' : trimBlankLines(block.content);
+  return code === ''
+    ? { wellFormed: false, answer: null }
+    : { wellFormed: block?.closed === true, answer: code };
+}
+
+/** A solver's output or input. */
+function extractLiteral(answer: string, name: 'input' | 'output'): SolutionText {
   const blocks = parseFences(answer);
-  if (kind === 'induction') {
-    const block = programBlock(blocks, 'last');
-    const code = block === undefined ? '' : trimBlankLines(block.content);
-    return code === ''
-      ? { wellFormed: false, answer: null }
-      : { wellFormed: block?.closed === true, answer: code };
-  }
-  const name = kind === 'abduction' ? 'input' : 'output';
   const block = blocks.findLast(({ tag }) => tag === name);
   const text =
     block?.content ??

@@ -1,6 +1,6 @@
 /**
  * What a proposed program is made of, found in its text: its top-level functions, the entry among them, its imports
- * (azr-spec, section 5). The entry is renamed to `f`.
+ * (as published). The entry is renamed to `f`.
  *
  * Deviations from the published code: only functions at the top level count (nested ones and methods did too, so that
  * programs with classes were refused); the renaming follows names, not text, and leaves attributes, methods, keyword

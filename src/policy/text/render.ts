@@ -2,9 +2,11 @@
 import type { SolverView, TaskKind } from '../../tasks/types.js';
 import { compositeName } from '../../tasks/composite.js';
 import type { ProposalReference } from '../codec.js';
+import type { ChatTemplate } from './chat-template.js';
 import type { Wrapper } from './envelope.js';
 import { fence } from './fences.js';
 import {
+  CHAT_WRAPPER_TEMPLATES,
   COMPOSITE_SECTION,
   HELPERS_ALLOWED,
   HELPERS_NESTED_ONLY,
@@ -85,9 +87,13 @@ export function renderSolve(kind: TaskKind, view: SolverView, rules: PromptRules
   }
 }
 
-/** The whole prompt of one task. */
-export function wrap(wrapper: Wrapper, task: string): string {
-  return fill(WRAPPER_TEMPLATES[wrapper], { task });
+const OPEN_THINK = '<think>';
+
+/** The whole prompt of one task. Where a thought is asked for, it ends with an open think tag, whoever opens it. */
+export function wrap(wrapper: Wrapper, task: string, chat?: ChatTemplate): string {
+  if (chat === undefined) return fill(WRAPPER_TEMPLATES[wrapper], { task });
+  const prompt = chat.render(fill(CHAT_WRAPPER_TEMPLATES[wrapper], { task }));
+  return wrapper !== 'think' || prompt.trimEnd().endsWith(OPEN_THINK) ? prompt : `${prompt}${OPEN_THINK}`;
 }
 
 /**

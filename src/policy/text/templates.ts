@@ -1,5 +1,5 @@
 /**
- * The prompts for large models, as data: the sections that azr-spec (section 4) lists, in this project's words.
+ * The prompts for large models, as data: the sections of the published templates, in this project's words.
  *
  * `{{name}}` is a slot (render.ts fills them, once, with text taken as it is). Whoever changes a word here changes
  * TEMPLATE_VERSION: it goes into every prompt's event.
@@ -9,15 +9,23 @@ import type { Wrapper } from './envelope.js';
 
 export const TEMPLATE_VERSION = 'text.v1';
 
-/** Around every task; slot `task`. */
+/** Around every task, for models without a chat template of their own; slot `task`. */
 export const WRAPPER_TEMPLATES: Readonly<Record<Wrapper, string>> = {
-  answer: `This is a dialogue of two speakers. The User sets a task and the Assistant works on it. The Assistant first reasons in its mind, at whatever length the task needs, and then gives the User the answer. The reasoning stands between <think> and </think>, the answer between <answer> and </answer>, in this order: <think> reasoning </think> <answer> answer </answer>.
+  think: `This is a dialogue of two speakers. The User sets a task and the Assistant works on it. The Assistant first reasons in its mind, at whatever length the task needs, and then gives the User the answer. The reasoning stands between <think> and </think>, the answer between <answer> and </answer>, in this order: <think> reasoning </think> <answer> answer </answer>.
 User: {{task}}
 Assistant: <think>`,
   boxed: `{{task}}
 
 Reason step by step, and put the final answer, with the blocks it consists of, inside \\boxed{}.`,
-  none: '{{task}}',
+  bare: '{{task}}',
+};
+
+/** The same as one turn of a model's own chat template; what opens the thought comes after it (chat-template.ts). */
+export const CHAT_WRAPPER_TEMPLATES: Readonly<Record<Wrapper, string>> = {
+  ...WRAPPER_TEMPLATES,
+  think: `{{task}}
+
+First reason, at whatever length the task needs, and then give the answer. The reasoning stands between <think> and </think>, the answer between <answer> and </answer>, in this order: <think> reasoning </think> <answer> answer </answer>.`,
 };
 
 const PROGRAM_REQUIREMENTS = `- The entry point is a function named \`f\`. {{helpers}}

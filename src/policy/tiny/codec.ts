@@ -6,8 +6,7 @@
  *   propose.error     [# program ; input]*           -> program ; input
  *   solve.deduction   program ; input                -> [<think> (operation list)+ </think>] output
  *   solve.abduction   program -> output              -> [<think> (operation list)+, last first </think>] input
- *   solve.induction   input -> output | input -> output -> [<think> (operation list)+ </think>] program
- *
+ *   solve.induction   input -> output | input -> output -> [<think> operation (the pairs that are left, operation)* </think>] program
  *   solve.error       program ; input                -> [<think> (operation list)+, the last without a list if it raises </think>] its class
  *
  * Where a function is given to a proposer, `g` and its operations come first in the prompt. A solver is shown composite
@@ -42,11 +41,14 @@ import * as v from './vocabulary.js';
 /** Every sentence of a run's own grammar is one of this, which has all symbols. */
 const WIDEST_GRAMMAR = tinyGrammar({ error: true, composite: true });
 
-/** Longest completions: a solved induction task of three operations; a proposal of four inputs. */
+/** Longest completions: a list after a thought of three steps, or of four; a program after a thought; a proposal of four inputs. */
 const MAX_SOLUTION_TOKENS = 36;
-/** A thought of one step more, which an expanded program of four operations asks for, and its answer. */
 const MAX_EXPANDED_SOLUTION_TOKENS =
   1 + MAX_EXPANDED_OPERATIONS * (MAX_LIST_LENGTH + 1) + 1 + MAX_LIST_LENGTH + 1;
+/** The pairs that are left after one operation, and after two: each is two lists with an arrow between them. */
+const MAX_REST_TOKENS = [1, 2].map((n) => 2 * (MAX_INPUT_LENGTH + n + 1 + MAX_LIST_LENGTH) + 1);
+const MAX_PROGRAM_TOKENS =
+  1 + MAX_OPERATIONS + MAX_REST_TOKENS.reduce((sum, n) => sum + n, 0) + 1 + MAX_OPERATIONS + 1;
 const MAX_PROPOSAL_TOKENS = 24;
 
 export const tinyCodec: PolicyCodec = {
@@ -65,7 +67,7 @@ export const tinyCodec: PolicyCodec = {
     );
   },
 
-  templateVersion: 'tiny.v2',
+  templateVersion: 'tiny.v3',
 
   proposePrompt(kind, references, program, functions = []): Prompt {
     const grammar = `propose.${kind}`;
@@ -113,7 +115,7 @@ export const tinyCodec: PolicyCodec = {
       text: null,
       tokens: [v.token(grammar), ...viewTokens(kind, view)],
       grammar,
-      maxTokens: operations > MAX_OPERATIONS ? MAX_EXPANDED_SOLUTION_TOKENS : MAX_SOLUTION_TOKENS,
+      maxTokens: longestSolution(kind, operations),
     };
   },
 
@@ -128,6 +130,12 @@ export const tinyCodec: PolicyCodec = {
 
   text: v.tokensToText,
 };
+
+/** @param operations of the program that the solver is shown; 0 where it is shown none. */
+function longestSolution(kind: TaskKind, operations: number): number {
+  if (kind === 'induction') return MAX_PROGRAM_TOKENS;
+  return operations > MAX_OPERATIONS ? MAX_EXPANDED_SOLUTION_TOKENS : MAX_SOLUTION_TOKENS;
+}
 
 function answerOf(kind: TaskKind, body: readonly number[]): string {
   switch (kind) {

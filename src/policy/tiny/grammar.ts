@@ -6,7 +6,8 @@
  *   propose.induction = input ("|" input){INPUTS - 1} END
  *   steps     = (operation list){1,3}
  *   solve.deduction, solve.abduction     = [THINK steps ENDTHINK] list END
- *   solve.induction   = [THINK steps ENDTHINK] program END
+ *   solve.induction   = [THINK operation (pair "|" pair operation){0,2} ENDTHINK] program END
+ *   pair              = list "->" list
  *
  * With error prediction:
  *
@@ -135,10 +136,27 @@ function build(features: TinyFeatures): GrammarTable {
     finish(a.run(start, ERROR_TOKENS, 1, 1));
     return start;
   };
+  /** From `from` on the given pairs, their left sides of at most `longest` digits; returns the states in which they may end. */
+  const pairs = (from: number, longest: number): number[] => {
+    let at = from;
+    let ends: number[] = [];
+    for (let i = 0; i < INDUCTION_INPUTS / 2; i++) {
+      if (i > 0) at = a.join(ends, v.BAR);
+      ends = a.run(a.join(a.run(at, DIGITS, 0, longest), v.ARROW), DIGITS, 0, MAX_LIST_LENGTH);
+    }
+    return ends;
+  };
   const solveProgram = (): number => {
     const start = a.state();
-    const ends = steps(a.join([start], v.THINK), OPERATION_TOKENS, MAX_OPERATIONS);
-    finish(a.run(a.join(ends, v.END_THINK), OPERATION_TOKENS, 1, MAX_OPERATIONS));
+    const chosen: number[] = [];
+    let at = [a.join([start], v.THINK)];
+    for (let n = 1; n <= MAX_OPERATIONS; n++) {
+      const operation = a.state();
+      for (const from of at) a.edge(from, OPERATION_TOKENS, operation);
+      chosen.push(operation);
+      if (n < MAX_OPERATIONS) at = pairs(operation, MAX_INPUT_LENGTH + n);
+    }
+    finish(a.run(a.join(chosen, v.END_THINK), OPERATION_TOKENS, 1, MAX_OPERATIONS));
     finish(a.run(start, OPERATION_TOKENS, 1, MAX_OPERATIONS));
     return start;
   };

@@ -11,6 +11,7 @@ import type { LearnRow } from '../port.js';
 import { cumulative, Random } from '../../random.js';
 import { PLAIN, type TinyFeatures } from './features.js';
 import { INDUCTION_INPUTS } from './grammar.js';
+import { canonicalProgram } from './canonical.js';
 import { drawInputFor, drawProgram } from './generator.js';
 import { trace } from './operations.js';
 import * as v from './vocabulary.js';
@@ -23,13 +24,20 @@ export interface WarmUpMix {
   readonly proposeLengths: readonly number[];
   /** Weights of program lengths 1, 2, 3 in solutions. */
   readonly solveLengths: readonly number[];
+  /** The same of solutions without a thought; null: as with one. */
+  readonly directLengths: readonly number[] | null;
   /** Shares of deduction, abduction and induction solutions with a thought. */
   readonly thinkShares: readonly number[];
   /** Weights of deduction, abduction, induction. */
   readonly kinds: readonly number[];
   /** References in a proposer's prompt: 0 to this many. */
   readonly maxReferences: number;
+  /** `drawn`: induction's answers are the programs drawn. `canonical`: their canonical equivalents (canonical.ts). */
+  readonly inductionTargets: InductionTargets;
 }
+
+export const INDUCTION_TARGETS = ['drawn', 'canonical'] as const;
+export type InductionTargets = (typeof INDUCTION_TARGETS)[number];
 
 const KINDS = ['deduction', 'abduction', 'induction'] as const;
 type PlainKind = (typeof KINDS)[number];
@@ -46,16 +54,23 @@ export function warmUpRows(
   const proposeLengths = cumulative(mix.proposeLengths);
   const solveLengths = cumulative(mix.solveLengths);
   const kindWeights = cumulative(features.error ? [...mix.kinds, mean(mix.kinds)] : mix.kinds);
-  const plainRow = (kind: PlainKind, propose: boolean): TokenPair =>
-    propose
-      ? proposeRow(
-          random,
-          kind,
-          drawProgram(random, 1 + random.weighted(proposeLengths)),
-          mix,
-          proposeLengths,
-        )
-      : solveRow(random, kind, drawProgram(random, 1 + random.weighted(solveLengths)), mix);
+  const directLengths = cumulative(mix.directLengths ?? mix.solveLengths);
+  const plainRow = (kind: PlainKind, propose: boolean): TokenPair => {
+    if (propose)
+      return proposeRow(
+        random,
+        kind,
+        drawProgram(random, 1 + random.weighted(proposeLengths)),
+        mix,
+        proposeLengths,
+      );
+    const thinks = random.uniform() < (mix.thinkShares[KINDS.indexOf(kind)] ?? 0);
+    const length = 1 + random.weighted(thinks ? solveLengths : directLengths);
+    const drawn = drawProgram(random, length);
+    // Before inputs are drawn for it: what is held out is a matter of the program that the row shows.
+    const canonical = kind === 'induction' && mix.inductionTargets === 'canonical';
+    return solveRow(random, kind, canonical ? canonicalProgram(drawn) : drawn, thinks);
+  };
   return Array.from({ length: rows }, (_, index) => {
     const kind = kinds[random.weighted(kindWeights)] ?? 'deduction';
     const propose = random.uniform() < mix.proposeShare;
@@ -102,12 +117,16 @@ function proposeRow(
   };
 }
 
-function solveRow(random: Random, kind: PlainKind, operations: readonly number[], mix: WarmUpMix): TokenPair {
+function solveRow(
+  random: Random,
+  kind: PlainKind,
+  operations: readonly number[],
+  thinks: boolean,
+): TokenPair {
   const program = operations.map(v.operationToken);
   const input = drawInputFor(random, operations);
   const states = trace(operations, input);
   const output = digits(states.at(-1));
-  const thinks = random.uniform() < (mix.thinkShares[KINDS.indexOf(kind)] ?? 0);
   const thought = (tokens: () => readonly number[]): readonly number[] =>
     thinks ? [v.THINK, ...tokens(), v.END_THINK] : [];
   switch (kind) {
@@ -129,19 +148,22 @@ function solveRow(random: Random, kind: PlainKind, operations: readonly number[]
       };
     }
     case 'induction': {
-      const second = drawInputFor(random, operations);
+      const inputs = [
+        input,
+        ...Array.from({ length: INDUCTION_INPUTS / 2 - 1 }, () => drawInputFor(random, operations)),
+      ];
       return {
-        prompt: [
-          v.token('solve.induction'),
-          ...digits(input),
-          v.ARROW,
-          ...output,
-          v.BAR,
-          ...digits(second),
-          v.ARROW,
-          ...digits(trace(operations, second).at(-1)),
+        prompt: [v.token('solve.induction'), ...pairsLeft(operations, 0, inputs)],
+        completion: [
+          ...thought(() =>
+            operations.flatMap((operation, n) => [
+              ...(n === 0 ? [] : pairsLeft(operations, n, inputs)),
+              v.operationToken(operation),
+            ]),
+          ),
+          ...program,
+          v.END,
         ],
-        completion: [...thought(() => stepsOf(operations, states)), ...program, v.END],
       };
     }
   }
@@ -149,6 +171,19 @@ function solveRow(random: Random, kind: PlainKind, operations: readonly number[]
 
 function stepsOf(operations: readonly number[], lists: readonly (readonly number[])[]): number[] {
   return operations.flatMap((operation, i) => [v.operationToken(operation), ...digits(lists[i])]);
+}
+
+/** An induction task's pairs once the first `done` operations are applied: what the others have to explain. */
+function pairsLeft(
+  operations: readonly number[],
+  done: number,
+  inputs: readonly (readonly number[])[],
+): number[] {
+  const pairs = inputs.map((input) => {
+    const states = [input, ...trace(operations, input)];
+    return [...digits(states[done]), v.ARROW, ...digits(states.at(-1))];
+  });
+  return joined(pairs, v.BAR);
 }
 
 function joined(parts: readonly (readonly number[])[], separator: number): number[] {

@@ -25,16 +25,6 @@ export function typeOfText(text: string): string {
   return parseLiteral(`(${text}\n)`).ok ? 'tuple' : 'other';
 }
 
-/** Counts of value texts, by `typeOf` (for exception classes: () => ERROR_TYPE). */
-export function countByType(
-  texts: readonly string[],
-  typeOf: (text: string) => string = typeOfText,
-): TypeCounts {
-  const counts = new Map<string, Map<string, number>>();
-  for (const text of texts) countText(counts, typeOf(text), text);
-  return counts;
-}
-
 /** In place. */
 export function countText(counts: Map<string, Map<string, number>>, type: string, text: string): void {
   const values = counts.get(type) ?? new Map<string, number>();

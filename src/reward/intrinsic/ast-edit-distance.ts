@@ -4,7 +4,7 @@
  * A program's mean distance is that to each of its references.
  */
 import { astText, NoJsonText } from './ast-text.js';
-import { drained, similarity, similaritySteps } from './sequence-matcher.js';
+import { similarity, similaritySteps } from './sequence-matcher.js';
 import type { SyntaxNode } from './syntax-tree.js';
 
 export type Distance =
@@ -21,12 +21,10 @@ export function astEditDistance(a: SyntaxNode, b: SyntaxNode): Distance {
   return { ok: true, distance: 1 - similarity(left.text, right.text) };
 }
 
-/** Mean over the references, where one without a distance counts 0; 0 without references. */
-export function meanEditDistance(program: SyntaxNode, references: readonly SyntaxNode[]): number {
-  return drained(meanEditDistanceSteps(program, references));
-}
-
-/** The same in steps of some milliseconds (sequence-matcher.ts). */
+/**
+ * Mean over the references, where one without a distance counts 0; 0 without references. In steps of some milliseconds
+ * (sequence-matcher.ts).
+ */
 export function* meanEditDistanceSteps(
   program: SyntaxNode,
   references: readonly SyntaxNode[],

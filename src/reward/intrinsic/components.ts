@@ -16,7 +16,6 @@ import { meanEditDistanceSteps } from './ast-edit-distance.js';
 import { halstead } from './halstead.js';
 import { meanSurprise } from './induction-diversity.js';
 import { complexityMeasure } from './measures.js';
-import { drained } from './sequence-matcher.js';
 import type { SyntaxNode } from './syntax-tree.js';
 
 export const PROGRAM_TERMS = ['complexity', 'mean_edit_distance', 'halstead', 'answer_diversity'] as const;
@@ -77,15 +76,10 @@ export interface IntrinsicMeasure {
   readonly raw: number;
 }
 
-/** Raw values of the enabled terms of one proposal, in the order of PROGRAM_TERMS or INDUCTION_TERMS. */
-export function intrinsicMeasures(
-  subject: IntrinsicSubject,
-  settings: IntrinsicSettings,
-): readonly IntrinsicMeasure[] {
-  return drained(intrinsicMeasuresSteps(subject, settings));
-}
-
-/** The same in steps of some milliseconds, since distances of long programs take many seconds (sequence-matcher.ts). */
+/**
+ * Raw values of the enabled terms of one proposal, in the order of PROGRAM_TERMS or INDUCTION_TERMS; in steps of some
+ * milliseconds, since distances of long programs take many seconds (sequence-matcher.ts).
+ */
 export function* intrinsicMeasuresSteps(
   subject: IntrinsicSubject,
   settings: IntrinsicSettings,
@@ -116,14 +110,6 @@ export function intrinsicComponents(
     if (raw === undefined) throw new Error(`the intrinsic term ${name} is enabled and was not measured`);
     return { name, raw, coefficient, cap, value: Math.min(coefficient * raw, cap) };
   });
-}
-
-/** The enabled terms of one proposal, measured and weighed. */
-export function intrinsicRewards(
-  subject: IntrinsicSubject,
-  settings: IntrinsicSettings,
-): readonly RewardComponent[] {
-  return intrinsicComponents(subject.kind, intrinsicMeasures(subject, settings), settings);
 }
 
 /**

@@ -5,22 +5,30 @@ program cannot reach an object that another program sees and change it, nor find
   - names: its own and a list of builtins; no dunder names but __name__; nothing that reads attributes by text
   - attributes: methods of builtin types and names that the program defines, never frame, code or dunder attributes;
     str.format only on a constant without field access (format fields read attributes)
-  - modules: a list of members of a list of modules; a module is only ever the left side of a dot
-  - attribute stores only where no mutable object of a shared module is imported
+  - modules: a list of members of a list of modules; a module is only ever the left side of a dot; a module that is not
+    installed is as good, since its import raises
+  - attribute stores only where no mutable object of a shared module is imported; what stores attributes on its argument
+    (dataclass, total_ordering, abstractmethod) only as a decorator of the program's own
+  - no metaclass and no class made from data: with one, special methods get in that no name gives away, and then copy
+    stores attributes by text, and equality that lies plants entries in the caches of re, typing and abc
+What the text cannot show is watched while programs run (child.guard): enum classes made from data, memory held.
 `stateless` is weaker: no way is seen to carry anything from one call to the next through the interpreter, so that
 several inputs of this one program may share a child.
 Everything here may be wrong about what a program computes; it only decides who shares a process. The judgement of
 results does not rest on it.
 """
 import ast
+import binascii
 import builtins
-import importlib
+import importlib.util
 import json
+import marshal
 import re
+import symtable
 
 SAFE_BUILTINS = frozenset("""
 abs all any ascii bin bool bytearray bytes callable chr classmethod complex dict divmod enumerate filter float
-frozenset hash hex int isinstance issubclass iter len list map max min next object oct ord pow print property range repr
+frozenset hasattr hash hex int isinstance issubclass iter len list map max min next object oct ord pow print property range repr
 reversed round set slice sorted staticmethod str sum super tuple type zip True False None NotImplemented Ellipsis
 ArithmeticError AssertionError AttributeError BaseException EOFError Exception FloatingPointError GeneratorExit
 ImportError IndentationError IndexError KeyError KeyboardInterrupt LookupError MemoryError NameError
@@ -30,7 +38,7 @@ UnicodeError UserWarning ValueError Warning ZeroDivisionError TimeoutError __nam
 """.split())
 # Names whose effects or values come from outside the program, or that hide what is done.
 DYNAMIC = frozenset("""
-eval exec compile open input getattr setattr delattr hasattr vars dir globals locals __import__ breakpoint help exit
+eval exec compile open input getattr setattr delattr vars dir globals locals __import__ breakpoint help exit
 quit memoryview id __builtins__ __loader__ __spec__
 """.split())
 REFUSED_NAMES = frozenset(["__import__", "open", "input", "breakpoint"])
@@ -54,7 +62,13 @@ SAFE_MODULES = {
     "dataclasses": "dataclass field",
     "enum": "Enum IntEnum auto",
     "fractions": "Fraction",
+    "decimal": "Decimal ROUND_CEILING ROUND_DOWN ROUND_FLOOR ROUND_HALF_DOWN ROUND_HALF_EVEN ROUND_HALF_UP ROUND_UP",
     "statistics": "mean median mode fmean",
+    "base64": "b16decode b16encode b32decode b32encode b64decode b64encode urlsafe_b64decode urlsafe_b64encode",
+    "json": "dumps loads",
+    "queue": "LifoQueue PriorityQueue Queue",
+    "collections.abc": "Callable Collection Container Generator Hashable ItemsView Iterable Iterator KeysView Mapping "
+                       "MutableMapping MutableSequence MutableSet Reversible Sequence Set Sized ValuesView",
     "typing": "Any Callable Collection Counter DefaultDict Deque Dict FrozenSet Generator Generic Hashable Iterable "
               "Iterator List Literal Mapping MutableMapping NamedTuple Optional Sequence Set Tuple Type TypeVar Union",
     "__future__": "annotations division print_function",
@@ -67,6 +81,18 @@ __pow__ __neg__ __pos__ __abs__ __and__ __or__ __xor__ __invert__ __lshift__ __r
 __delitem__ __contains__ __iter__ __next__ __call__ __int__ __float__ __index__ __enter__ __exit__ __reversed__
 __missing__
 """.split())
+# Methods that cannot make a key or a flag lie to a cache. Programs that import a module with caches keyed by what they
+# pass (CACHING) may define no others: `re` keeps patterns by text and flags, `typing` keeps aliases by arguments.
+QUIET_METHOD_DEFINITIONS = frozenset("""
+__init__ __post_init__ __str__ __repr__ __len__ __bool__ __getitem__ __setitem__ __delitem__ __contains__ __iter__
+__next__ __call__ __enter__ __exit__ __reversed__ __missing__ __lt__ __le__ __gt__ __ge__
+""".split())
+CACHING = frozenset(["re", "typing"])
+# Store attributes on their argument.
+STORING = frozenset(["dataclasses.dataclass", "functools.total_ordering", "abc.abstractmethod"])
+STORING_MODULES = frozenset(name.partition(".")[0] for name in STORING)
+# What is asked of an operand may hand it to a method of the program.
+COMPARING = frozenset("__eq__ __ne__ __lt__ __le__ __gt__ __ge__ __contains__".split())
 SAFE_DUNDER_READS = frozenset(["__init__", "__name__", "__doc__"])
 # Attributes of generators, coroutines, tracebacks, frames, code objects and functions.
 HIDDEN = re.compile(r"^(gi|cr|ag|tb|f|co|func|im)_|^__|^_?mro$|^(format|format_map|with_traceback|register)$")
@@ -80,6 +106,7 @@ most_common elements subtract total appendleft popleft extendleft rotate maxlen 
 group groups groupdict start end span pattern string lastindex lastgroup findall finditer fullmatch match search split
 sub subn cache_info cache_clear cache_parameters value args name code default_factory setter getter deleter
 numerator denominator limit_denominator func keywords _replace _asdict _fields
+put get put_nowait get_nowait qsize empty full quantize sqrt normalize to_integral_value as_tuple
 """.split()
 
 
@@ -90,12 +117,16 @@ def _methods():
     return frozenset(n for n in names if not HIDDEN.match(n))
 
 
+# Imported by programs that ask.
+LATE = frozenset(["fractions", "decimal", "statistics", "base64", "json", "queue"])
+
+
 def _members():
     """Names by module, and which of them are objects that take attributes (found by trying)."""
     members, mutable = {}, {}
     for module, names in SAFE_MODULES.items():
-        if module in ("fractions", "statistics", "typing"):
-            # Written in Python, so their objects take attributes; the first two are imported by programs that ask.
+        if module in LATE or module in ("typing", "collections.abc"):
+            # Written in Python, so their objects take attributes.
             members[module] = frozenset(names.split())
             mutable[module] = members[module]
             continue
@@ -121,6 +152,20 @@ BUILTIN_NAMES = frozenset(dir(builtins))
 FIELD_ACCESS = re.compile(r"\{[^{}]*[.\[]|\{[^{}]*\{")
 
 
+def is_absent(module, local):
+    """
+    True where the import of a module must raise, since there is none, and leaves the name without any value: programs
+    know themselves as `program`, and builtins shine through.
+    """
+    top = module.partition(".")[0]
+    if top in ("program", "") or local in BUILTIN_NAMES or local.startswith("__"):
+        return False
+    try:
+        return importlib.util.find_spec(top) is None
+    except (ImportError, ValueError, AttributeError):
+        return False
+
+
 def nodes_of(tree):
     """All nodes but the contexts (Load, Store, Del); ast.walk takes three times as long."""
     nodes = [tree]
@@ -138,13 +183,17 @@ def nodes_of(tree):
 
 
 class Analysis:
-    def __init__(self, tree):
+    def __init__(self, tree, code):
+        self.code = code
         self.nodes = nodes_of(tree)
         self.imports = []
         self.names = set()
         self.bound = set()
         self.own_attributes = set()
         self.modules = {}
+        self.absent = set()
+        self.storing = set()
+        self.caching = False
         self.reasons = []
         self.stateful = []
         self.stores = False
@@ -190,7 +239,15 @@ class Analysis:
 
     def import_module(self, alias):
         local = alias.asname or alias.name.split(".")[0]
+        if local.startswith("__"):
+            self.impure("name " + local)
+            self.stateful.append("name")
+        if alias.name in CACHING:
+            self.caching = True
         if alias.name not in MEMBERS or ("." in alias.name):
+            if is_absent(alias.name, local):
+                self.absent.add(local)
+                return
             self.impure("import " + alias.name)
             self.stateful.append("import")
             self.bound.add(local)
@@ -202,19 +259,34 @@ class Analysis:
     def import_members(self, node):
         module = node.module or ""
         allowed = MEMBERS.get(module) if node.level == 0 else None
+        if module in CACHING:
+            self.caching = True
         for alias in node.names:
+            local = alias.asname or alias.name
             self.imports.append(module + "." + alias.name)
-            self.bound.add(alias.asname or alias.name)
+            if allowed is None and node.level == 0 and is_absent(module, local):
+                self.absent.add(local)
+                continue
+            self.bound.add(local)
             if allowed is None or alias.name not in allowed:
                 self.impure("from " + module + " import " + alias.name)
                 if allowed is None:
                     self.stateful.append("import")
-            elif alias.name in MUTABLE_MEMBERS[module]:
-                self.shared = True
+            else:
+                if alias.name in MUTABLE_MEMBERS[module]:
+                    self.shared = True
+                if module + "." + alias.name in STORING:
+                    self.storing.add(local)
 
     def judge(self):
         """Second pass: what the program touches."""
         module_bases = set()
+        # A name that is bound otherwise too is no longer surely without a value.
+        self.absent -= self.bound | self.modules.keys()
+        self.bound |= self.absent
+        decorating = None
+        if self.storing or not STORING_MODULES.isdisjoint(self.modules.values()):
+            decorating = self.decorators()
         for node in self.nodes:
             kind = type(node)
             if kind is ast.Attribute:
@@ -226,6 +298,13 @@ class Analysis:
                     self.attribute_name(name)
             elif kind is ast.FunctionDef or kind is ast.ClassDef or kind is ast.AsyncFunctionDef:
                 self.definition(node.name)
+                if kind is ast.ClassDef and any(k.arg is None or k.arg == "metaclass" for k in node.keywords):
+                    self.impure("metaclass")
+                    self.stateful.append("metaclass")
+        if decorating is not None and any(
+                self.stores_attributes(node) and id(node) not in decorating for node in self.nodes):
+            self.impure("what stores attributes is no decorator")
+            self.stateful.append("store")
         for node in self.nodes:
             if type(node) is ast.Name:
                 self.name(node, module_bases)
@@ -235,14 +314,58 @@ class Analysis:
         for name in self.bound:
             if name.startswith("__") and name not in SAFE_METHOD_DEFINITIONS:
                 self.impure("name " + name)
+            elif self.caching and name.startswith("__") and name not in QUIET_METHOD_DEFINITIONS:
+                self.impure("definition of " + name + " beside a cache")
+                self.stateful.append("definition")
         if self.underscored and self.shared:
             self.impure("private attribute beside shared objects")
         if self.stores and self.shared:
             self.impure("attribute stores beside shared objects")
             self.stateful.append("store")
 
+    def stores_attributes(self, node):
+        """A reference to a member of STORING. (A local name of the same spelling is taken for it.)"""
+        if type(node) is ast.Name:
+            return node.id in self.storing
+        return (type(node) is ast.Attribute and type(node.value) is ast.Name
+                and self.modules.get(node.value.id, "") + "." + node.attr in STORING)
+
+    def decorators(self):
+        """Ids of references to STORING that decorate, where nothing below hands them another object than the program's."""
+        found = set()
+        for node in self.nodes:
+            if type(node) not in (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef):
+                continue
+            for decorator in reversed(node.decorator_list):
+                of = decorator.func if type(decorator) is ast.Call else decorator
+                if not self.stores_attributes(of):
+                    break
+                if type(decorator) is ast.Call and (decorator.args or any(k.arg is None for k in decorator.keywords)):
+                    break
+                found.add(id(of))
+        return found
+
+    def hides(self, name):
+        """
+        True where a name of a builtin always means something of the program: it is bound in every function that has it,
+        and neither the module nor a class body (where the builtin shines through again after `del`) has it.
+        """
+        tables = [symtable.symtable(self.code, "<program>", "exec")]
+        for table in tables:
+            tables.extend(table.get_children())
+            if name in table.get_identifiers():
+                if table.get_type() != "function" or table.lookup(name).is_global():
+                    return False
+        return True
+
     def attribute(self, node, module_bases):
         base = node.value
+        if self.absent:
+            root = base
+            while type(root) is ast.Attribute:
+                root = root.value
+            if type(root) is ast.Name and root.id in self.absent:
+                return
         if type(base) is ast.Name and base.id in self.modules:
             module = self.modules[base.id]
             module_bases.add(id(base))
@@ -293,7 +416,7 @@ class Analysis:
             if id(node) not in module_bases:
                 self.impure("module as a value")
                 self.stateful.append("module")
-        elif name in self.bound:
+        elif name in self.bound and (name in SAFE_BUILTINS or name not in BUILTIN_NAMES or self.hides(name)):
             return
         elif name in BUILTIN_NAMES and name not in SAFE_BUILTINS:
             self.impure("name " + name)
@@ -308,15 +431,39 @@ class Analysis:
             self.impure("name __class__")
 
 
-def type_as_value(nodes):
-    """`type` other than as a callee or beside a comparison could be called with a class body."""
-    fine = set()
+def types_as_values(nodes, bound):
+    """
+    Uses of `type` by which a metaclass or a class made from data could come about: (any, any but as text). Comparing
+    types, their names and isinstance are fine, where these are what they seem; `type(x)` as a value may be `type` itself.
+    """
+    compares = COMPARING.isdisjoint(bound)
+    callees, fine, text = set(), set(), set()
     for node in nodes:
-        if type(node) is ast.Call:
-            fine.add(id(node.func))
-        elif type(node) is ast.Compare:
-            fine.update(id(x) for x in [node.left, *node.comparators])
-    return any(type(n) is ast.Name and n.id == "type" and id(n) not in fine for n in nodes)
+        kind = type(node)
+        if kind is ast.Compare:
+            if compares or all(type(operator) in (ast.Is, ast.IsNot) for operator in node.ops):
+                fine.update(id(x) for x in [node.left, *node.comparators])
+        elif kind is ast.Attribute and node.attr == "__name__":
+            fine.add(id(node.value))
+        elif kind is ast.FormattedValue:
+            text.add(id(node.value))
+        elif kind is ast.Call:
+            callees.add(id(node.func))
+            name = node.func.id if type(node.func) is ast.Name else ""
+            if name in bound:
+                continue
+            if name in ("isinstance", "issubclass"):
+                fine.update(id(x) for x in node.args[1:])
+            elif name in ("str", "print"):
+                text.update(id(x) for x in node.args)
+    loose = bare = False
+    for node in nodes:
+        named = type(node) is ast.Name and node.id == "type" and id(node) not in callees
+        called = type(node) is ast.Call and type(node.func) is ast.Name and node.func.id == "type"
+        if (named or called) and id(node) not in fine:
+            loose = True
+            bare = bare or id(node) not in text
+    return loose, bare
 
 
 KEYWORDS = {
@@ -368,7 +515,12 @@ ORDERED = frozenset(["set", "frozenset", "hash", "id", "object", "repr"])
 
 
 def analyse(code):
-    """JSON of {parses, error, imports, uses, keywords, refused, definesF, pure, stateless, ordered, why}."""
+    """JSON of {parses, error, imports, uses, keywords, refused, definesF, pure, stateless, ordered, why, compiled}.
+
+    `compiled` is the program's code object, marshalled, in base64, so that it is compiled once and not in every child;
+    empty where the compiler refuses the program, whose children then meet the same refusal, where it is too large, and
+    where it holds a set.
+    """
     try:
         tree = ast.parse(code)
     except SyntaxError as error:
@@ -376,13 +528,16 @@ def analyse(code):
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
         return json.dumps({"parses": False, "error": type(error).__name__ + ": " + str(error)[:200]})
     try:
-        a = Analysis(tree)
+        a = Analysis(tree, code)
         a.collect()
         a.judge()
     except RecursionError:
         return json.dumps({"parses": False, "error": "RecursionError: nesting too deep"})
-    if type_as_value(a.nodes):
+    loose, bare = types_as_values(a.nodes, a.bound)
+    if loose:
         a.impure("type as a value")
+    if bare:
+        a.stateful.append("type")
     ordered = bool(a.names & ORDERED) or any(type(n) in (ast.Set, ast.SetComp) for n in a.nodes)
     return json.dumps({
         "parses": True,
@@ -396,4 +551,31 @@ def analyse(code):
         "stateless": not a.stateful,
         "ordered": ordered,
         "why": a.reasons[0][:100] if a.reasons else "",
+        "compiled": compiled(code),
     })
+
+
+# A larger code object (thousands of lambdas) is left to the children, so that no analysis outgrows its frame.
+MAX_COMPILED = 256 * 1024
+
+
+def holds_set(code):
+    """A set literal is kept as a frozenset, whose order marshal does not keep: str() of the set would change."""
+    kind = type(code)
+    return any(type(c) is frozenset or (type(c) is kind and holds_set(c)) for c in code.co_consts)
+
+
+def marshalled(source, name, mode):
+    """The code object of a text as bytes; None where it does not compile, or would not be the same after the way."""
+    try:
+        code = compile(source, name, mode, 0, True)
+        return None if holds_set(code) else marshal.dumps(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return None
+
+
+def compiled(code):
+    binary = marshalled(code, "<program>", "exec")
+    if binary is None or len(binary) > MAX_COMPILED:
+        return ""
+    return binascii.b2a_base64(binary, newline=False).decode("ascii")

@@ -10,6 +10,8 @@ import sys
 import types
 
 import analysis
+import enum
+import gc
 import syntax
 
 HEADER = struct.Struct("<I")
@@ -23,10 +25,16 @@ _type, _len, _repr, _ascii, _str, _isinstance = type, len, repr, ascii, str, isi
 _BaseException, _MemoryError = BaseException, MemoryError
 _pack, _Module, _modules, _sorted = HEADER.pack, types.ModuleType, sys.modules, sorted
 _set_digits = sys.set_int_max_str_digits
+_loads = marshal.loads
 _class_name = type.__dict__["__name__"].__get__
 _int, _float, _complex, _bool, _bytes = int, float, complex, bool, bytes
 _list, _tuple, _dict, _set, _frozenset = list, tuple, dict, set, frozenset
 MAX_DIGITS = 4300
+
+
+_collect = gc.collect
+# Exit status of a child in which programs, or inputs, may no longer share a process.
+UNSHARED = 96
 
 
 class TooLarge(Exception):
@@ -120,14 +128,18 @@ def raised(error):
     return ("R" + name + "\n" + message).encode("ascii")
 
 
-def run_one(code, text, cap):
-    """One fresh module namespace, one call, one frame."""
+def run_one(code, call, cap):
+    """One fresh module namespace, one call, one frame. The call is its argument text, or compiled and marshalled."""
     try:
         module = _Module("program")
         _modules["program"] = module
         namespace = module.__dict__
         _exec(code, namespace)
-        value = _eval(_compile("f(" + text + "\n)", "<call>", "eval", 0, True), namespace)
+        if _type(call) is _bytes:
+            call = _loads(call)
+        else:
+            call = _compile("f(" + call + "\n)", "<call>", "eval", 0, True)
+        value = _eval(call, namespace)
         _set_digits(MAX_DIGITS)
         return ("V" + literal(value, cap)).encode("ascii")
     except TooLarge:
@@ -140,28 +152,62 @@ def run_one(code, text, cap):
         return raised(error)
 
 
+def guard():
+    """What the static check cannot see in a text ends a shared child; its programs run again alone."""
+    def unshared(*_args, **_keywords):
+        _exit(UNSHARED)
+    # Class bodies made from data could hold special methods that no name gives away.
+    enum.EnumType._create_ = unshared
+
+
+def has_room(size):
+    """True where what ran before has left the memory that a run alone would have."""
+    if size <= 0:
+        return True
+    for attempt in (1, 2):
+        try:
+            # A large block of zeros is mapped and not touched (a bytearray would be): this asks for address space only.
+            _bytes(size)
+            return True
+        except _MemoryError:
+            if attempt == 1:
+                _collect()
+    return False
+
+
 # Modes in which the child parses and runs nothing: one frame a program.
 STATIC = {"analyse": analysis.analyse, "tree": syntax.tree, "texts": syntax.texts}
 
 
-def main(request):
+def main(request, room):
+    """
+    @param request  marshalled (mode, bytes a result, [(code, inputs)], whether a frame is written as soon as it is there)
+    @param room     bytes of address space that must be free before each run of a shared child
+    """
     mode, cap, programs, stepwise = marshal.loads(request)
     del request
     if mode in STATIC:
+        # A tree is many objects and no garbage.
+        gc.disable()
         for code, _ in programs:
             emit(STATIC[mode](code).encode("ascii"))
         _exit(0)
     frames = []
+    shared = _len(programs) > 1 or _len(programs[0][1]) > 1
+    if shared:
+        guard()
     while programs:
         source, inps = programs.pop(0)
         try:
-            code = _compile(source, "<program>", "exec", 0, True)
+            code = _loads(source) if _type(source) is _bytes else _compile(source, "<program>", "exec", 0, True)
             failure = None
         except _BaseException as error:
             failure = raised(error)
         source = None
-        for text in inps:
-            frame = failure if failure is not None else run_one(code, text, cap)
+        for call in inps:
+            if shared and not has_room(room):
+                _exit(UNSHARED)
+            frame = failure if failure is not None else run_one(code, call, cap)
             if stepwise:
                 emit(frame)
             else:

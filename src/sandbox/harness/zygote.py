@@ -6,6 +6,7 @@ It answers the child's pid at once and its wait status, CPU microseconds and pea
 """
 import ctypes
 import gc
+import mmap
 import os
 import resource
 import signal
@@ -26,6 +27,8 @@ PID = struct.Struct("<I")
 
 PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
 SECCOMP_MODE_FILTER = 2
+# What the harness itself and the heap's rounding may take of a child's address space.
+SLACK = 32 << 20
 
 
 class Program(ctypes.Structure):
@@ -45,6 +48,7 @@ def serve(control, filter_bytes):
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     gc.collect()
     gc.freeze()
+    own = address_space()
     while True:
         message, fds, _, _ = socket.recv_fds(control, ORDER.size, 2)
         if len(message) != ORDER.size:
@@ -52,7 +56,7 @@ def serve(control, filter_bytes):
         pid = os.fork()
         if pid == 0:
             try:
-                become_child(fds, ORDER.unpack(message), prctl, program)
+                become_child(fds, ORDER.unpack(message), prctl, program, own)
             finally:
                 os._exit(97)
         control.send(PID.pack(pid))
@@ -63,7 +67,23 @@ def serve(control, filter_bytes):
         control.send(STATUS.pack(status, cpu, usage.ru_maxrss))
 
 
-def become_child(fds, order, prctl, program):
+def address_space():
+    """Bytes of address space in use, by trying limits (there is no /proc): the least that lets one more page be mapped."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    low, high = 0, 1 << 40 if soft == resource.RLIM_INFINITY else soft
+    while high - low > 1 << 20:
+        middle = (low + high) // 2
+        resource.setrlimit(resource.RLIMIT_AS, (middle, hard))
+        try:
+            mmap.mmap(-1, 1 << 12).close()
+            high = middle
+        except (OSError, MemoryError):
+            low = middle
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    return high
+
+
+def become_child(fds, order, prctl, program, own):
     request, result = fds
     parts = []
     while True:
@@ -88,4 +108,5 @@ def become_child(fds, order, prctl, program):
         os._exit(98)
     if prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0):
         os._exit(98)
-    child.main(b"".join(parts))
+    limit = memory << 20
+    child.main(b"".join(parts), limit - own - min(limit // 8, SLACK))

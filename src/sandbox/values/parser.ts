@@ -364,7 +364,8 @@ export function parseLiteral(text: string): LiteralResult {
 /**
  * True for what may stand between the brackets of `f(...)`: literals and the constructors set, frozenset, list, tuple,
  * dict, float, complex, range, bytes, bytearray over literals, positional or by keyword. No names, calls, operators,
- * stars or walruses, so the text cannot close the bracket or run anything.
+ * stars or walruses, so the text cannot close the bracket or run anything. The constructors take no keywords:
+ * `dict(a=1)` is refused, `{'a': 1}` accepted.
  */
 export function isLiteralArguments(
   text: string,

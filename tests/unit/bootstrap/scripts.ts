@@ -64,6 +64,16 @@ interface Modules {
   };
   'packages.mjs': { sameTree: (lock: unknown, installed: unknown) => boolean };
   'proxy.mjs': { proxyFor: (url: URL, env: Record<string, string>) => URL | undefined };
+  'smollm2.mjs': {
+    downloadSmollm2: (options: {
+      work: string;
+      cacheDir: string;
+      log: (line: string) => void;
+      sources?: readonly string[];
+      env?: Record<string, string>;
+      hub?: object;
+    }) => Promise<{ origin: string; files?: readonly string[]; gguf?: string }>;
+  };
   'steps.mjs': {
     runSteps: (
       steps: readonly Step[],

@@ -18,6 +18,20 @@ interface Row {
 
 const codes = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code ?? '');
 
+/** Keys without a row, and why. */
+const NOT_ALGORITHM: Readonly<Record<string, string>> = {
+  'policy.kind': 'which family of policies is trained',
+  'policy.model': 'the model that is trained',
+  'policy.path': 'where its files lie',
+  'policy.warmUp': 'stands in for the pre-training of the tiny policy',
+  'policy.gradientCheckpointing': 'memory against time',
+  'learner.microbatchRows': 'memory; results do not depend on it',
+  'schedule.continueAsNewEvery': "length of a workflow's history",
+};
+
+const namedKeys = (): string[] =>
+  rows.flatMap(({ switches }) => codes(switches).map((code) => code.split(': ')[0] ?? ''));
+
 let rows: Row[];
 beforeAll(async () => {
   const text = await readFile(path.join(repositoryRoot(), 'docs', 'ALGORITHM.md'), 'utf8');
@@ -67,8 +81,19 @@ describe('docs/ALGORITHM.md', () => {
   });
 
   it('names every switch of the modes', () => {
-    const named = rows.flatMap(({ switches }) => codes(switches).map((code) => code.split(': ')[0]));
-    for (const key of Object.keys(MODE_SWITCHES.paper)) expect(named).toContain(key);
+    for (const key of Object.keys(MODE_SWITCHES.paper)) expect(namedKeys()).toContain(key);
+  });
+
+  it('has a row for every key of the configuration, but for those that decide nothing of the algorithm', () => {
+    const known = schemaKeys(runConfigSchema);
+    const leaves = known.filter((key) => !known.some((other) => other.startsWith(`${key}.`)));
+    const named = new Set(namedKeys());
+    const told = (key: string): boolean =>
+      named.has(key) || named.has(key.slice(0, Math.max(0, key.lastIndexOf('.'))));
+    const elsewhere = (key: string): boolean =>
+      Object.keys(NOT_ALGORITHM).some((other) => key === other || key.startsWith(`${other}.`));
+    expect(leaves.filter((key) => !told(key) && !elsewhere(key))).toEqual([]);
+    expect(Object.keys(NOT_ALGORITHM).filter((key) => !known.includes(key) || told(key))).toEqual([]);
   });
 
   it('rests on files that exist', () => {

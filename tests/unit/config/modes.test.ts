@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { AzrEvent, EventDataByType, EventType } from '../../../schemas/generated/events.js';
+import { drawsOwnTasks, planGroups } from '../../../src/activities/plan-solving.js';
 import { bufferFactOf, foldFacts } from '../../../src/buffer/buffer-facts.js';
-import { drawSolverTasks } from '../../../src/buffer/sampling.js';
 import { emptyBuffer, type TaskBuffer } from '../../../src/buffer/task-buffer.js';
 import { leaves } from '../../../src/config/key-paths.js';
 import { MODE_SWITCHES } from '../../../src/config/modes.js';
@@ -13,7 +13,6 @@ import { resolveRunConfig } from '../../../src/config/presets.js';
 import type { RunConfig } from '../../../src/config/run.js';
 import { learnConfig } from '../../../src/learner/learn-inputs.js';
 import { learnerBatch, learnerBatchSettings } from '../../../src/learner/learner-batch.js';
-import { Random } from '../../../src/random.js';
 import { iterationRewards, type IterationFacts } from '../../../src/reward/iteration-rewards.js';
 import { iterationEvents } from '../../support/synthetic-run.js';
 
@@ -138,21 +137,16 @@ describe('the modes paper and published', () => {
 
   it('draw the same way, paper from the iteration that is under way, published from the one before', () => {
     const newTasks = ({ config }: typeof paper): Set<number> => {
-      const iteration = 2;
-      const ownToo = config.schedule.solverTasks === 'this_iteration';
-      const buffer = bufferOf(config, 16);
-      const seen = {
-        ...buffer,
-        tasks: {
-          ...buffer.tasks,
-          deduction: buffer.tasks.deduction.filter((task) => ownToo || task.iteration < iteration),
-        },
-      };
-      const newest = iteration - (ownToo ? 0 : 1);
+      const whole = bufferOf(config, 16);
+      const mine = whole.tasks.deduction.filter(({ iteration }) => drawsOwnTasks(config) || iteration < 2);
+      const seen = { ...whole, tasks: { ...whole.tasks, deduction: mine } };
+      const short = { ...config, solve: { ...config.solve, batch: 2 } };
+      const prompt = { text: null, tokens: [1], maxTokens: 1 };
+      const place = { run: { runId: 'recorded' }, iteration: 2 };
       return new Set(
-        drawSolverTasks(seen, 'deduction', 2, config.solve.mixing, newest, new Random(1)).map(
-          (task) => task.iteration,
-        ),
+        planGroups(place, short, [], seen, () => prompt)
+          .filter(({ task }) => task.kind === 'deduction')
+          .map(({ task }) => whole.byId.get(task.taskId)?.iteration ?? NaN),
       );
     };
     expect(newTasks(paper)).toEqual(new Set([2]));

@@ -16,7 +16,18 @@ const yaml = async (text: string): Promise<string> => {
 describe('presets', () => {
   it('all parse', async () => {
     const names = await presetNames();
-    expect(names).toEqual(['14b', '14b-coder', '3b-coder', '7b', '7b-coder', 'llama-8b', 'qwen3-4b', 'tiny']);
+    expect(names).toEqual([
+      '14b',
+      '14b-coder',
+      '3b-coder',
+      '7b',
+      '7b-coder',
+      'llama-8b',
+      'qwen3-4b',
+      'small',
+      'smollm2',
+      'tiny',
+    ]);
     for (const name of names) expect((await resolveRunConfig(name)).hash).toMatch(/^[0-9a-f]{64}$/);
   });
 
@@ -104,15 +115,15 @@ describe('a policy that is not there', () => {
   };
   const asked = async (...overrides: string[]): Promise<Error & { exitCode?: number }> => {
     const { config } = await resolveRunConfig('7b', overrides);
-    return requirePolicy('7b', config.policy).then(
+    return requirePolicy(config).then(
       () => new Error('it is there'),
       (error: unknown) => error as Error,
     );
   };
 
   it.each([
-    [[], /preset 7b needs the model Qwen\/Qwen2\.5-7B, and policy\.path is null/],
-    [['policy.path=/nowhere'], /policy\.path is "\/nowhere", where config\.json is missing/],
+    [[], /the model Qwen\/Qwen2\.5-7B is needed, and policy\.path is null/],
+    [['policy.path=/nowhere'], /its folder is "\/nowhere", where config\.json is missing/],
   ])('is told before any work, with exit code 3: %j', async (overrides, message) => {
     const error = await asked(...overrides);
     expect(error.exitCode).toBe(3);
@@ -125,15 +136,25 @@ describe('a policy that is not there', () => {
     expect(error.message).toMatch(/where tokenizer\.json is missing/);
   });
 
-  it('that no engine here trains is a wrong configuration', async () => {
+  it('that holds something else is a wrong configuration', async () => {
     const error = await asked(`policy.path=${await model('config.json', 'tokenizer.json')}`);
     expect(error).toBeInstanceOf(UsageError);
-    expect(String(error)).toMatch(/policy\.kind is huggingface: this build has no engine/);
+    expect(String(error)).toMatch(/model\.safetensors cannot be read \(ENOENT\)/);
+  });
+
+  it('has to be named by an absolute path, and has no adapters', async () => {
+    expect(String(await asked('policy.path=models/x'))).toMatch(
+      /policy\.path is "models\/x"; accepted is an absolute path, as in \/.*models\/x/,
+    );
+    const folder = await model('config.json', 'tokenizer.json');
+    expect(String(await asked(`policy.path=${folder}`, 'policy.loraRank=8'))).toMatch(
+      /policy\.loraRank is 8: .*accepted is null/,
+    );
   });
 
   it('tiny always is', async () => {
     const { config } = await resolveRunConfig('tiny');
-    await expect(requirePolicy('tiny', config.policy)).resolves.toBeUndefined();
+    await expect(requirePolicy(config)).resolves.toBeUndefined();
     expect(tinyPolicy(config.policy)).toBe(config.policy);
     const other = (await resolveRunConfig('7b')).config.policy;
     expect(() => tinyPolicy(other)).toThrow(/policy\.kind is huggingface/);

@@ -1,16 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { combine, COMBINE_METHODS } from '../../../src/reward/combine.js';
-import { proposerReward } from '../../../src/reward/composite.js';
-import { countByType } from '../../../src/reward/intrinsic/answer-diversity.js';
+import { proposerReward, type RewardComponent } from '../../../src/reward/composite.js';
 import {
   enabledTerms,
-  intrinsicRewards,
+  intrinsicComponents,
+  intrinsicMeasuresSteps,
   needsReferences,
   needsTrees,
   withIntrinsic,
+  type IntrinsicSettings,
   type IntrinsicSubject,
 } from '../../../src/reward/intrinsic/components.js';
+import { drained } from '../../../src/reward/intrinsic/sequence-matcher.js';
 import { readSyntaxNode } from '../../../src/reward/intrinsic/syntax-tree.js';
+import { countsOf } from './counts.js';
 
 const levels = { formatError: -1, wrong: -0.5, repeat: -0.5 };
 const on = { enabled: true, coefficient: 0.5, cap: 0.3 };
@@ -27,16 +30,19 @@ const tree = readSyntaxNode({
 const never = (): never => {
   throw new Error('asked for what no enabled term needs');
 };
+/** Measured and weighed, as the steps do it one after the other. */
+const intrinsicRewards = (of: IntrinsicSubject, settings: IntrinsicSettings): readonly RewardComponent[] =>
+  intrinsicComponents(of.kind, drained(intrinsicMeasuresSteps(of, settings)), settings);
 const subject: IntrinsicSubject = {
   kind: 'deduction',
   tree: () => tree,
   references: () => [tree, readSyntaxNode({ _: 'Module', body: [] })],
   answer: '1',
-  answerCounts: () => countByType(['1', '2']),
+  answerCounts: () => countsOf(['1', '2']),
   inputs: ['1', '3'],
   outputs: ['2', '2'],
-  inputCounts: () => countByType(['1', '1']),
-  outputCounts: () => countByType(['1', '2']),
+  inputCounts: () => countsOf(['1', '1']),
+  outputCounts: () => countsOf(['1', '2']),
 };
 
 describe('combine', () => {

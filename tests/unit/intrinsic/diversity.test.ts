@@ -1,16 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { countByType, surprise, typeOfText } from '../../../src/reward/intrinsic/answer-diversity.js';
+import { surprise, typeOfText } from '../../../src/reward/intrinsic/answer-diversity.js';
 import { meanSurprise } from '../../../src/reward/intrinsic/induction-diversity.js';
+import { countsOf } from './counts.js';
 
 // int: 1 three times, 2 once; str: 'a' four times.
-const counts = countByType(['1', '1', '1', '2', "'a'", "'a'", "'a'", "'a'"]);
+const counts = countsOf(['1', '1', '1', '2', "'a'", "'a'", "'a'", "'a'"]);
 
 describe('answer diversity', () => {
   it('flat: 1 less the share of the value', () => {
     expect(surprise('1', counts, 'flat')).toBe(1 - 3 / 8);
     expect(surprise("'a'", counts, 'flat')).toBe(0.5);
     expect(surprise('3', counts, 'flat')).toBe(1);
-    expect(surprise('1', countByType([]), 'flat')).toBe(1);
+    expect(surprise('1', countsOf([]), 'flat')).toBe(1);
   });
 
   it('hierarchical: the mean of the surprise of the type and of the value in its type', () => {
@@ -18,7 +19,7 @@ describe('answer diversity', () => {
     expect(surprise('2', counts, 'hierarchical')).toBe((0.5 + 0.75) / 2);
     expect(surprise('3', counts, 'hierarchical')).toBe((0.5 + 1) / 2);
     expect(surprise('[1]', counts, 'hierarchical')).toBe(1);
-    expect(surprise("'a'", countByType(["'a'"]), 'hierarchical')).toBe(0);
+    expect(surprise("'a'", countsOf(["'a'"]), 'hierarchical')).toBe(0);
   });
 
   it('reads types from literals and never evaluates', () => {
@@ -28,7 +29,7 @@ describe('answer diversity', () => {
   });
 
   it('counts exception classes by a type of their own', () => {
-    const errors = countByType(['ValueError', 'KeyError'], () => 'error');
+    const errors = countsOf(['ValueError', 'KeyError'], () => 'error');
     expect(surprise('KeyError', errors, 'hierarchical', () => 'error')).toBe((0 + 0.5) / 2);
   });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { countTask, emptyTypeCounters } from '../../../src/buffer/type-counters.js';
 import { intrinsicComponents, type IntrinsicSettings } from '../../../src/reward/intrinsic/components.js';
-import { meanEditDistance } from '../../../src/reward/intrinsic/ast-edit-distance.js';
+import { meanEditDistanceSteps } from '../../../src/reward/intrinsic/ast-edit-distance.js';
+import { drained } from '../../../src/reward/intrinsic/sequence-matcher.js';
 import {
   measureTasks,
   type MeasuredTask,
@@ -137,7 +138,7 @@ describe('measures of accepted proposals', () => {
       (codes) => Promise.resolve(codes.map((code) => trees.get(code))),
     );
     turning = false;
-    expect(measured?.measures[0]?.raw).toBe(meanEditDistance(names(3), [names(7)]));
+    expect(measured?.measures[0]?.raw).toBe(drained(meanEditDistanceSteps(names(3), [names(7)])));
     expect(turns).toBeGreaterThan(3);
   });
 });

@@ -27,13 +27,18 @@ describe('permuted solver rewards', () => {
     expect(bare(permuted)).toEqual(bare(rows));
   });
 
-  it('depend on the seed and the rows, not on the order of rows', () => {
+  it('depend on the seed and on the order of the rows, or on the one that is given', () => {
     expect(permuteSolverRewards(rows, 7)).not.toEqual(permuteSolverRewards(rows, 8));
-    const byRow = (list: typeof rows) =>
-      new Map(list.map((row) => [`${row.subjectId} ${row.sample}`, row.reward]));
+    const byRow = (list: typeof rows) => new Map(list.map(({ sample, reward }) => [sample, reward]));
+    const bySample = (a: (typeof rows)[number], b: (typeof rows)[number]): number => a.sample - b.sample;
+    expect(byRow(permuteSolverRewards([...rows].reverse(), 7))).not.toEqual(
+      byRow(permuteSolverRewards(rows, 7)),
+    );
     fc.assert(
       fc.property(fc.shuffledSubarray(rows, { minLength: rows.length }), (shuffled) => {
-        expect(byRow(permuteSolverRewards(shuffled, 7))).toEqual(byRow(permuteSolverRewards(rows, 7)));
+        expect(byRow(permuteSolverRewards(shuffled, 7, bySample))).toEqual(
+          byRow(permuteSolverRewards(rows, 7)),
+        );
       }),
       { numRuns: 20 },
     );

@@ -108,3 +108,53 @@ describe('a later schema', () => {
     });
   });
 });
+
+interface Documented {
+  readonly name?: string;
+  readonly doc?: string;
+  readonly type?: unknown;
+  readonly fields?: readonly Documented[];
+  readonly items?: unknown;
+  readonly logicalType?: string;
+}
+
+/** Every record, enumeration and field of a schema, by its path. */
+function* documented(schema: unknown, at: string): Generator<readonly [string, Documented]> {
+  if (Array.isArray(schema)) for (const branch of schema as unknown[]) yield* documented(branch, at);
+  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) return;
+  const { name, fields = [], items, type } = schema as Documented;
+  if (name !== undefined) yield [`${at} (${name})`, schema];
+  for (const field of fields) {
+    yield [`${at}.${field.name ?? '?'}`, field];
+    yield* documented(field.type, `${at}.${field.name ?? '?'}`);
+  }
+  yield* documented(items, at);
+  if (fields.length === 0) yield* documented(type, at);
+}
+
+describe('every schema', () => {
+  const all = SCHEMA_VERSIONS.map(({ type, version, schema }) => {
+    const found = [...documented(JSON.parse(schema), type)];
+    return [`${type}.v${version}`, found] as const;
+  });
+
+  it.each(all)('%s says what each record, enumeration and field is', (_name, found) => {
+    expect(found.length).toBeGreaterThan(9);
+    expect(found.filter(([, { doc = '' }]) => !/\w.*\.$/s.test(doc)).map(([at]) => at)).toEqual([]);
+  });
+
+  it.each(all)('%s has units in the names of what is measured', (_name, found) => {
+    const units: readonly (readonly [RegExp, RegExp])[] = [
+      [/\bmilliseconds?\b/i, /Ms$|At$|DurationsJson$|durationsJson$/],
+      [/\bmicroseconds?\b/i, /Micros$/],
+      [/\bKiB\b|\bkibibytes?\b/i, /KiB$/],
+      [/\bbytes?\b/i, /[bB]ytes$|KiB$/],
+    ];
+    const unnamed = found.filter(([at, { doc = '', fields }]) =>
+      units.some(
+        ([unit, name]) => fields === undefined && unit.test(doc) && !name.test(at.split('.').at(-1) ?? ''),
+      ),
+    );
+    expect(unnamed.map(([at, { doc }]) => `${at}: ${doc ?? ''}`)).toEqual([]);
+  });
+});

@@ -13,7 +13,7 @@ const tokenizer = {
 };
 const codec = createTextCodec({
   tokenizer,
-  wrapper: 'answer',
+  wrapper: 'think',
   maxResponseTokens: 4096,
   inductionInputs: 2,
   program: { rejectMultipleFunctions: true },
@@ -158,9 +158,9 @@ describe('prompts', () => {
       'propose deduction': codec.proposePrompt('deduction', [{ code, input: '1', output: '1' }], null),
       'propose abduction': codec.proposePrompt('abduction', [], null),
       'propose induction': codec.proposePrompt('induction', [], code),
-      'solve deduction': codec.solvePrompt('deduction', taskKinds.deduction.solverView(task)),
-      'solve abduction': codec.solvePrompt('abduction', taskKinds.abduction.solverView(task)),
-      'solve induction': codec.solvePrompt('induction', taskKinds.induction.solverView(task)),
+      'solve deduction': codec.solvePrompt('deduction', taskKinds.deduction.solve(task)),
+      'solve abduction': codec.solvePrompt('abduction', taskKinds.abduction.solve(task)),
+      'solve induction': codec.solvePrompt('induction', taskKinds.induction.solve(task)),
     };
     for (const [name, { text, tokens }] of Object.entries(prompts)) {
       expect(text).toMatchSnapshot(name);

@@ -94,7 +94,7 @@ describe('the answer wrapper, whose responses begin inside the thought', () => {
       { formatOk: true, thought: 'T ```python', answer: '```output\n1\n```' },
     ],
   ])('%s', (_name, response, expected) => {
-    expect(openEnvelope('answer', response)).toEqual(expected);
+    expect(openEnvelope('think', response)).toEqual(expected);
   });
 });
 
@@ -126,12 +126,12 @@ describe('the boxed wrapper', () => {
 
 describe('no wrapper', () => {
   it('takes the whole response, less a thought that is marked', () => {
-    expect(openEnvelope('none', ' A ')).toEqual({ formatOk: true, thought: null, answer: 'A' });
-    expect(openEnvelope('none', '<think>T</think>\nA')).toEqual({
+    expect(openEnvelope('bare', ' A ')).toEqual({ formatOk: true, thought: null, answer: 'A' });
+    expect(openEnvelope('bare', '<think>T</think>\nA')).toEqual({
       formatOk: true,
       thought: 'T',
       answer: 'A',
     });
-    expect(openEnvelope('none', 'T</think>A')).toEqual({ formatOk: true, thought: 'T', answer: 'A' });
+    expect(openEnvelope('bare', 'T</think>A')).toEqual({ formatOk: true, thought: 'T', answer: 'A' });
   });
 });

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { extractInduction, extractPair, extractSolution } from '../../../src/policy/text/extract.js';
+import { readAnswer } from '../../../src/policy/text/extract.js';
+import { taskKinds } from '../../../src/tasks/index.js';
+import type { ProposalText, SolutionText, TaskKind } from '../../../src/tasks/types.js';
 
+const pairOf = (answer: string): ProposalText => taskKinds.deduction.parse.proposal(readAnswer(answer, 10));
+const inductionOf = (answer: string, count: number): ProposalText =>
+  taskKinds.induction.parse.proposal(readAnswer(answer, count));
+const solutionOf = (kind: TaskKind, answer: string): SolutionText =>
+  taskKinds[kind].parse.solution(readAnswer(answer, 10));
 const PROGRAM = '```python\ndef f(x):\n    return x\n```';
 const CODE = 'def f(x):\n    return x';
 const input = (text: string): string => `\`\`\`input\n${text}\n\`\`\``;
@@ -65,8 +72,11 @@ describe('a proposed program and its input', () => {
       `\`\`\`python\n\n  \n${CODE}\n\n\`\`\`\n${input('1')}`,
       { code: CODE, input: '1', wellFormed: true },
     ],
-  ])('%s', (_name, answer, expected) => {
-    expect(extractPair(answer)).toEqual({ ok: true, ...expected });
+  ])('%s', (_name, answer, { input, ...expected }) => {
+    const proposal = { ok: true, ...expected, inputs: [input], message: null };
+    expect(pairOf(answer)).toEqual(proposal);
+    for (const kind of ['abduction', 'error'] as const)
+      expect(taskKinds[kind].parse.proposal(readAnswer(answer, 10))).toEqual(proposal);
   });
 
   it.each([
@@ -76,7 +86,7 @@ describe('a proposed program and its input', () => {
     ['no-input', PROGRAM, 'no text in an input block among 1 blocks: python'],
     ['no-input', `${PROGRAM}\n${input('  ')}`, 'no text in an input block among 2 blocks: python, input'],
   ])('is refused as %s: %j', (reason, answer, detail) => {
-    expect(extractPair(answer)).toEqual({ ok: false, reason, detail });
+    expect(pairOf(answer)).toEqual({ ok: false, reason, detail });
   });
 });
 
@@ -85,9 +95,10 @@ describe('an induction proposal', () => {
 
   it('gives its last different inputs, in order, and the first message', () => {
     const answer = `${['1', '2', '2', ' 3 ', '4'].map(input).join('\n')}\n${message}\n\`\`\`message\nno\n\`\`\``;
-    expect(extractInduction(answer, 3)).toEqual({
+    expect(inductionOf(answer, 3)).toEqual({
       ok: true,
       wellFormed: true,
+      code: null,
       inputs: ['2', '3', '4'],
       message: 'It adds.',
     });
@@ -95,16 +106,17 @@ describe('an induction proposal', () => {
 
   it('may number its inputs as the solver sees them numbered', () => {
     const answer = `\`\`\`input_0\n1\n\`\`\`\n\`\`\`input_12\n2\n\`\`\`\n\`\`\`input_x\n3\n\`\`\`\n${message}`;
-    expect(extractInduction(answer, 2)).toMatchObject({ ok: true, inputs: ['1', '2'] });
+    expect(inductionOf(answer, 2)).toMatchObject({ ok: true, inputs: ['1', '2'] });
   });
 
   it.each([
     ['in a tag', '<message>It adds.</message>'],
     ['behind a marker', '# Message: It adds.'],
   ])('may have its message %s', (_name, text) => {
-    expect(extractInduction(`${input('1')}\n${text}`, 1)).toEqual({
+    expect(inductionOf(`${input('1')}\n${text}`, 1)).toEqual({
       ok: true,
       wellFormed: false,
+      code: null,
       inputs: ['1'],
       message: 'It adds.',
     });
@@ -119,12 +131,12 @@ describe('an induction proposal', () => {
     ['too-few-inputs', message, '0 different inputs in 0 input blocks; needed are 2'],
     ['no-message', `${input('1')}\n${input('2')}`, 'no text in a message block among 2 blocks: input, input'],
   ])('is refused as %s', (reason, answer, detail) => {
-    expect(extractInduction(answer, 2)).toEqual({ ok: false, reason, detail });
+    expect(inductionOf(answer, 2)).toEqual({ ok: false, reason, detail });
   });
 });
 
 describe("a solver's answer", () => {
-  it.each<['deduction' | 'abduction' | 'induction', string, string, string | null, boolean]>([
+  it.each<[TaskKind, string, string, string | null, boolean]>([
     ['deduction', 'the last block', '```output\n1\n```\n```output\n[2]\n```', '[2]', true],
     [
       'deduction',
@@ -143,6 +155,7 @@ describe("a solver's answer", () => {
     ['deduction', 'a block without a tag', 'words\n```\n[1]\n```', '[1]', false],
     ['deduction', 'the bare text', ' [1, 2] ', '[1, 2]', false],
     ['deduction', 'nothing', '  ', null, false],
+    ['error', 'the last block', '```output\nValueError\n```\n```output\nKeyError\n```', 'KeyError', true],
     ['abduction', 'the last block', '```input\n1\n```\n```input\n2, 3\n```', '2, 3', true],
     ['abduction', 'a call', 'Try input(f(1), (2))', 'f(1), (2)', false],
     ['abduction', 'a call that is not closed', 'input((1', 'input((1', false],
@@ -166,6 +179,6 @@ describe("a solver's answer", () => {
     ['induction', 'an input block is none', '```input\n1\n```', null, false],
     ['induction', 'an empty block is none', '```python\n\n```', null, false],
   ])('%s: %s', (kind, _name, answer, expected, wellFormed) => {
-    expect(extractSolution(kind, answer)).toEqual({ wellFormed, answer: expected });
+    expect(solutionOf(kind, answer)).toEqual({ wellFormed, answer: expected });
   });
 });

@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { openEnvelope, WRAPPERS } from '../../../src/policy/text/envelope.js';
-import { extractInduction, extractPair, extractSolution } from '../../../src/policy/text/extract.js';
+import { readAnswer } from '../../../src/policy/text/extract.js';
 import { parseFences } from '../../../src/policy/text/fences.js';
 import { collectImports, readProgram, topLevelFunctions } from '../../../src/policy/text/program.js';
-import { TASK_KINDS } from '../../../src/tasks/types.js';
+import { taskKinds } from '../../../src/tasks/index.js';
 import { MAX_CODE_BYTES } from '../../../src/sandbox/limits.js';
 import { countOperations } from './operations.js';
 
@@ -19,9 +19,10 @@ function readAll(text: string): void {
     openEnvelope(wrapper, `T</think><answer>\\boxed{${text}`);
     openEnvelope(wrapper, `T</think><answer>${text}</answer>`);
   }
-  extractPair(text);
-  extractInduction(text, 10);
-  for (const kind of TASK_KINDS) extractSolution(kind, text);
+  for (const { parse } of Object.values(taskKinds)) {
+    parse.proposal(readAnswer(text, 10));
+    parse.solution(readAnswer(text, 10));
+  }
   topLevelFunctions(text);
   collectImports(text);
   readProgram(text.slice(0, MAX_CODE_BYTES / 3));
@@ -86,10 +87,14 @@ describe('hostile text', () => {
     const answer = `\`\`\`python\n${program}\n\`\`\`\n\`\`\`input\n1\n\`\`\``;
     const thought = 'x <answer> ``` """ '.repeat(Math.ceil(10_000_000 / 19));
     const operations = countOperations(() => {
-      const envelope = openEnvelope('answer', `${thought}</think>\n<answer>\n${answer}\n</answer>`);
+      const envelope = openEnvelope('think', `${thought}</think>\n<answer>\n${answer}\n</answer>`);
       expect(envelope.formatOk).toBe(true);
       expect(envelope.answer).toBe(answer);
-      expect(extractPair(envelope.answer ?? '')).toMatchObject({ ok: true, code: program, input: '1' });
+      expect(readAnswer(envelope.answer ?? '', 10).programAndInput()).toMatchObject({
+        ok: true,
+        code: program,
+        inputs: ['1'],
+      });
     });
     expect(operations).toBeLessThan(10 * thought.length);
     for (const [piece, blocks] of [

@@ -12,9 +12,9 @@ const END = 70_000;
 const codecWith = (options: Partial<TextCodecOptions> = {}) =>
   createTextCodec({
     tokenizer: characterTokenizer,
-    wrapper: 'answer',
+    wrapper: 'think',
     maxResponseTokens: 100,
-    endToken: END,
+    endTokens: [END],
     inductionInputs: 2,
     ...options,
   });
@@ -54,7 +54,9 @@ describe('proposals', () => {
       imports: ['from math import pi'],
       thought: 'T',
     });
-    expect(() => codec.parseProposal('induction', ended(''), null)).toThrow('program is missing');
+    expect(() => codec.parseProposal('induction', ended(inAnswer(answer)), null)).toThrow(
+      'program is missing',
+    );
   });
 
   it('of a bad form may still be valid', () => {
@@ -157,7 +159,7 @@ describe('solutions', () => {
       ok: true,
       formatOk: true,
     });
-    const none = codecWith({ wrapper: 'none' });
+    const none = codecWith({ wrapper: 'bare' });
     expect(none.parseSolution('deduction', ended('```output\n1\n```'))).toMatchObject({
       formatOk: true,
       answer: '1',
@@ -178,7 +180,7 @@ describe('solutions', () => {
 describe('text', () => {
   it('leaves out the end token where it stands last', () => {
     expect(codec.text([104, 105, END])).toBe('hi');
-    expect(codecWith({ endToken: 33 }).text([104, 33, 105])).toBe('h!i');
+    expect(codecWith({ endTokens: [33] }).text([104, 33, 105])).toBe('h!i');
     expect(codec.text([])).toBe('');
   });
 });

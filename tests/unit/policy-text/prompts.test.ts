@@ -13,7 +13,7 @@ import type { Task, TaskKind } from '../../../src/tasks/types.js';
 import { characterTokenizer } from './character-tokenizer.js';
 
 const codecWith = (options: Partial<TextCodecOptions> = {}) =>
-  createTextCodec({ tokenizer: characterTokenizer, wrapper: 'none', maxResponseTokens: 100, ...options });
+  createTextCodec({ tokenizer: characterTokenizer, wrapper: 'bare', maxResponseTokens: 100, ...options });
 const codec = codecWith();
 
 const CODE = 'def f(x):\n    return "{{seconds}} Assistant: </answer> \\boxed{" + x';
@@ -31,7 +31,7 @@ const reference = (name: string) => ({
   output: `'${name}-out'`,
 });
 const solveText = (kind: TaskKind): string =>
-  codec.solvePrompt(kind, taskKinds[kind].solverView(task(kind))).text ?? '';
+  codec.solvePrompt(kind, taskKinds[kind].solve(task(kind))).text ?? '';
 const blocksOf = (text: string): [string, string][] =>
   parseFences(text).map(({ tag, content }) => [tag, content]);
 
@@ -41,7 +41,7 @@ describe('prompts', () => {
       const own = codecWith({ wrapper, inductionInputs: 3, bannedImports: [], timeLimitSeconds: 10 });
       expect(own.templateVersion).toBe(`text.v1/${wrapper}`);
       expect(
-        own.solvePrompt('deduction', taskKinds.deduction.solverView(task('deduction'))).text,
+        own.solvePrompt('deduction', taskKinds.deduction.solve(task('deduction'))).text,
       ).toMatchSnapshot();
     }
     expect(codec.proposePrompt('abduction', [reference('a'), reference('b')], null).text).toMatchSnapshot();
@@ -156,12 +156,12 @@ describe('a bound on prompts', () => {
 
 describe('options', () => {
   it.each<[Partial<Record<keyof TextCodecOptions, unknown>>, string]>([
-    [{ wrapper: 'chat' }, 'wrapper is chat; accepted are answer, boxed, none'],
+    [{ wrapper: 'chat' }, 'wrapper is chat; accepted are think, boxed, bare'],
     [{ maxResponseTokens: 0 }, 'maxResponseTokens is 0; accepted are integers from 1'],
     [{ maxPromptTokens: 1.5 }, 'maxPromptTokens is 1.5; accepted are integers from 1'],
     [{ inductionInputs: -1 }, 'inductionInputs is -1; accepted are integers from 1'],
     [{ timeLimitSeconds: 0 }, 'timeLimitSeconds is 0; accepted are numbers above 0'],
-    [{ endToken: -1 }, 'endToken is -1; accepted are token ids from 0'],
+    [{ endTokens: [-1] }, 'endTokens holds -1; accepted are token ids from 0'],
     [
       { program: { entry: 'first' } },
       'program.entry is first; accepted are not_first, any_last, any_first, not_last',

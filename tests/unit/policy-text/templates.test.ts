@@ -11,7 +11,7 @@ import { characterTokenizer } from './character-tokenizer.js';
 const codecWith = (options: Partial<TextCodecOptions> = {}) =>
   createTextCodec({
     tokenizer: characterTokenizer,
-    wrapper: 'none',
+    wrapper: 'bare',
     maxResponseTokens: 100,
     bannedImports: ['random', 'time'],
     timeLimitSeconds: 10,
@@ -35,7 +35,7 @@ const reference = (kind: TaskKind) => ({
 const proposeText = (kind: TaskKind, codec = codecWith(), functions: readonly string[] = []): string =>
   codec.proposePrompt(kind, [reference(kind)], CODE, functions).text ?? '';
 const solveText = (kind: TaskKind, codec = codecWith()): string =>
-  codec.solvePrompt(kind, taskKinds[kind].solverView(task(kind))).text ?? '';
+  codec.solvePrompt(kind, taskKinds[kind].solve(task(kind))).text ?? '';
 const headings = (text: string): string[] =>
   text.split('\n').flatMap((line) => (/^#{2,3} /.test(line) ? [line.replace(/^#+ /, '')] : []));
 
@@ -94,7 +94,7 @@ describe('error prediction', () => {
 
   it('hides the class from the solver', () => {
     const hidden = { ...task('error'), outputs: ['SecretError'] };
-    const { text } = codecWith().solvePrompt('error', taskKinds.error.solverView(hidden));
+    const { text } = codecWith().solvePrompt('error', taskKinds.error.solve(hidden));
     expect(text).not.toContain('SecretError');
     expect(text).toContain('NoError');
   });

@@ -7,7 +7,7 @@ import { tinySpec } from '../../../src/policy/tiny/spec.js';
 import { warmUpRows } from '../../../src/policy/tiny/warm-up.js';
 import type { GrammarTable, LearnConfig, LearnRow } from '../../../src/policy/port.js';
 
-const spec = tinySpec({ layers: 1, width: 8, heads: 2, hidden: 16, context: 80 });
+const spec = tinySpec({ layers: 1, width: 8, heads: 2, hidden: 16, context: 96 });
 const mix = {
   proposeShare: 0.5,
   proposeLengths: [1, 1, 1],
@@ -15,7 +15,9 @@ const mix = {
   thinkShares: [0.7, 0.7, 0.7],
   kinds: [1, 1, 1],
   maxReferences: 2,
-};
+  directLengths: null,
+  inductionTargets: 'drawn',
+} as const;
 
 describe('planMicrobatches', () => {
   it('takes every row once and at most maxRows at a time', () => {
@@ -87,8 +89,8 @@ describe('checks of rows and configurations', () => {
     [{ logProbs: [-1] }, /row x has 1 logProbs; accepted is one a completion token, 2/],
     [{ advantage: Number.NaN }, /advantage of row x is NaN/],
     [
-      { completion: Array.from({ length: 90 }, () => 3) },
-      /row x has 91 tokens; accepted are at most context, 80/,
+      { completion: Array.from({ length: 110 }, () => 3) },
+      /row x has 111 tokens; accepted are at most context, 96/,
     ],
     [{ prompt: [-1] }, /row x holds token -1/],
     [{ mask: [true] }, /mask of row x has 1 entries; accepted is one a completion token, 2/],

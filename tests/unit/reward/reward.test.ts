@@ -5,7 +5,7 @@ import { learnability } from '../../../src/reward/learnability.js';
 
 const LEVELS = { formatError: -1, wrong: -0.5, repeat: -0.5 };
 
-describe('learnability (equation 4)', () => {
+describe('learnability', () => {
   it.each([
     [0, 0, 1],
     [0.125, 0.875, 0.875],
@@ -21,7 +21,7 @@ describe('learnability (equation 4)', () => {
   });
 });
 
-describe('the composite reward (equation 6)', () => {
+describe('the composite reward', () => {
   it('pays the proposer for what is valid and learnable', () => {
     expect(proposerReward({ kind: 'format-error' }, LEVELS).reward).toBe(-1);
     expect(proposerReward({ kind: 'invalid' }, LEVELS).reward).toBe(-1);

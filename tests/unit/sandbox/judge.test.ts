@@ -1,54 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import {
-  checkItem,
-  judgeAbduction,
-  judgeDeduction,
-  judgeInduction,
-  type JudgeItem,
-} from '../../../src/sandbox/judge.js';
+import { checkItem, type JudgeItem } from '../../../src/sandbox/judge.js';
 import { resolveLimits } from '../../../src/sandbox/limits.js';
 import { agree, decodeFrame, decodeSingle } from '../../../src/sandbox/outcome.js';
 
 const value = (text: string) => ({ kind: 'value', text }) as const;
 
-describe('scores', () => {
-  it('deduction compares values and evaluates nothing', () => {
-    expect(judgeDeduction('[1, 2]', '[1,2.0]')).toEqual({ accuracy: 1, correct: true, reason: 'correct' });
-    expect(judgeDeduction("'2'", "'1+1'").reason).toBe('wrong');
-    expect(judgeDeduction('1', '__import__("unittest.mock").mock.ANY').reason).toBe('not-literal');
-    expect(judgeDeduction('1', 'f(1)').reason).toBe('not-literal');
-    expect(judgeDeduction('nan', 'nan')).toEqual({ accuracy: 0, correct: false, reason: 'gold-not-literal' });
-    expect(judgeDeduction('1', '').reason).toBe('not-literal');
-  });
-
-  it('abduction takes any input whose output is equal, and the outcome as the reason otherwise', () => {
-    expect(judgeAbduction('1', value('True')).correct).toBe(true);
-    expect(judgeAbduction('1', value('2')).reason).toBe('wrong');
-    expect(judgeAbduction('1', { kind: 'timeout' }).reason).toBe('timeout');
-    expect(judgeAbduction('1', { kind: 'not-literal', type: 'A' }).reason).toBe('not-literal-output');
-  });
-
-  it('induction is the share of right pairs, and right only where all are', () => {
-    const raised = { kind: 'raised', error: 'Exception', message: '' } as const;
-    expect(judgeInduction(['1', '2'], [value('1'), value('2')])).toEqual({
-      accuracy: 1,
-      correct: true,
-      reason: 'correct',
-    });
-    expect(judgeInduction(['1', '2', '3', '4', '5'], [raised, raised, value('3'), raised, raised])).toEqual({
-      accuracy: 0.2,
-      correct: false,
-      reason: 'raised',
-    });
-    expect(() => judgeInduction([], [])).toThrow(/pairs: 0 outputs/);
-  });
-
-  it('names what an item lacks', () => {
-    const item = { id: 'x', kind: 'abduction', code: 'c', answer: '1' } as const;
-    expect(() => checkItem(item)).toThrow('item x: output is missing; accepted is a text');
-    expect(() => checkItem({ ...item, kind: 'guess' } as unknown as JudgeItem)).toThrow(/kind is "guess"/);
-    expect(() => checkItem({ ...item, kind: 'induction', pairs: [] })).toThrow(/pairs is \[\]/);
-  });
+it('an item to judge is refused with the name of what it lacks', () => {
+  const item = { id: 'x', kind: 'abduction', code: 'c', answer: '1' } as const;
+  expect(() => checkItem(item)).toThrow('item x: output is missing; accepted is a text');
+  expect(() => checkItem({ ...item, kind: 'guess' } as unknown as JudgeItem)).toThrow(/kind is "guess"/);
+  expect(() => checkItem({ ...item, kind: 'induction', pairs: [] })).toThrow(/pairs is \[\]/);
 });
 
 describe('frames of a hostile child', () => {

@@ -67,6 +67,27 @@ describe('equality of literals', () => {
     expect(equalLiterals(a, b)).toBe(false);
   });
 
+  it.each([
+    'dict(a=1)',
+    'x=dict(a=1)',
+    'list(range(3))',
+    'len([1])',
+    '1 + 1',
+    '[0] * 3',
+    'lambda: 1',
+    '*[1]',
+    'f(1)',
+  ])('no argument list of literals: %s', (text) => {
+    expect(isLiteralArguments(text)).toMatchObject({ ok: false });
+  });
+
+  it.each(["{'a': 1}", "x={'a': 1}, y=(1,)", 'dict({1: 2})', 'set([1]), frozenset()', 'range(3)'])(
+    'an argument list of literals: %s',
+    (text) => {
+      expect(isLiteralArguments(text)).toEqual({ ok: true });
+    },
+  );
+
   it('reads an astral character as one character', () => {
     expect(equalLiterals("'\u{1f600}'", "'\\U0001f600'")).toBe(true);
   });

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { judgeError } from '../../../src/sandbox/judge.js';
 import { errorNameOf, errorPrediction } from '../../../src/tasks/error-prediction.js';
 import type { Task } from '../../../src/tasks/types.js';
 
@@ -14,13 +13,13 @@ const task: Task = {
 
 describe('an error task', () => {
   it('shows its program and input, and not the class', () => {
-    expect(errorPrediction.solverView(task)).toEqual({
+    expect(errorPrediction.solve(task)).toEqual({
       code: task.code,
       input: '[1]',
       givenPairs: [],
       hiddenPairs: [],
     });
-    expect(errorPrediction.judgeInput(task, 'KeyError')).toEqual({
+    expect(errorPrediction.verify.question(task, 'KeyError')).toEqual({
       kind: 'error',
       code: task.code,
       input: '[1]',
@@ -30,7 +29,7 @@ describe('an error task', () => {
   });
 
   it('lacking an input or a class is an error', () => {
-    expect(() => errorPrediction.judgeInput({ ...task, outputs: [] }, 'x')).toThrow(/task t has no/);
+    expect(() => errorPrediction.verify.question({ ...task, outputs: [] }, 'x')).toThrow(/task t has no/);
   });
 });
 
@@ -46,7 +45,9 @@ describe('an answer', () => {
     ['`IndexError`', false],
     ['', false],
   ])('%j is right: %s', (answer, correct) => {
-    expect(judgeError('IndexError', answer)).toEqual({
+    const { question, run, score } = errorPrediction.verify;
+    expect(run(question(task, answer))).toBeUndefined();
+    expect(score(question(task, answer), [])).toEqual({
       accuracy: correct ? 1 : 0,
       correct,
       reason: correct ? 'correct' : 'wrong',

@@ -2,10 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { tinyHeldOut } from '../../../src/evaluation/tiny-held-out.js';
 import { tinyCodec } from '../../../src/policy/tiny/codec.js';
+import { canonicalProgram, canonicalPrograms } from '../../../src/policy/tiny/canonical.js';
 import { drawInput, drawProgram, isHeldOut, isHeldOutText } from '../../../src/policy/tiny/generator.js';
 import { accepts, INDUCTION_INPUTS, TINY_GRAMMAR } from '../../../src/policy/tiny/grammar.js';
 import {
+  MAX_INPUT_LENGTH,
   MAX_OPERATIONS,
+  MIN_INPUT_LENGTH,
   OPERATIONS,
   parseList,
   parseProgram,
@@ -13,7 +16,7 @@ import {
   renderProgram,
   trace,
 } from '../../../src/policy/tiny/operations.js';
-import { tokensToText, VOCABULARY } from '../../../src/policy/tiny/vocabulary.js';
+import { token, tokensToText, VOCABULARY } from '../../../src/policy/tiny/vocabulary.js';
 import { warmUpRows } from '../../../src/policy/tiny/warm-up.js';
 import { Random } from '../../../src/random.js';
 import { taskKinds } from '../../../src/tasks/index.js';
@@ -28,9 +31,45 @@ const MIX = {
   thinkShares: [0.5, 0.5, 0.5],
   kinds: [1, 1, 1],
   maxReferences: 3,
-};
+  directLengths: null,
+  inductionTargets: 'drawn',
+} as const;
+
+/** Longest prompt and completion together: a solver's of induction, two pairs of 4 and 7 digits and a thought of two rests. */
+const CONTEXT = 91;
 
 describe('the tiny domain', () => {
+  it('has millions of tasks: 1,884 programs, which are 683 functions, and 11,000 inputs', () => {
+    const programs = [1, 2, 3].map((length) => OPERATIONS.length ** length);
+    expect(programs.reduce((a, b) => a + b)).toBe(1884);
+    expect(canonicalPrograms().size).toBe(683);
+    let pairs = 0;
+    for (const program of canonicalPrograms().values())
+      if (program.length <= 2)
+        for (let length = MIN_INPUT_LENGTH; length <= MAX_INPUT_LENGTH; length++)
+          for (let n = 0; n < 10 ** length; n++)
+            if (!isHeldOut(program, Array.from(String(n).padStart(length, '0'), Number))) pairs++;
+    // 107 functions of one or two operations on 11,000 inputs, without a 64th.
+    expect(pairs).toBeGreaterThan(1_150_000);
+    expect(pairs).toBeLessThan(1_165_000);
+  });
+
+  it('has one canonical program for a function: it computes the same and is not longer', () => {
+    fc.assert(
+      fc.property(operations, input, (ops, x) => {
+        const canonical = canonicalProgram(ops);
+        expect(trace(canonical, x).at(-1)).toEqual(trace(ops, x).at(-1));
+        expect(canonical.length).toBeLessThanOrEqual(ops.length);
+        expect(canonicalProgram(canonical)).toEqual(canonical);
+      }),
+    );
+    const named = (...names: string[]): number[] =>
+      names.map((name) => OPERATIONS.findIndex((operation) => operation.name === name));
+    expect(canonicalProgram(named('reverse', 'increment'))).toEqual(named('increment', 'reverse'));
+    expect(canonicalProgram(named('tail', 'rotate', 'rotate-back'))).toEqual(named('tail'));
+    expect(() => canonicalProgram([0, 0, 0, 0])).toThrow(/operations are 0, 0, 0, 0; accepted are 1 to 3/);
+  });
+
   it('reads back every program and list it writes', () => {
     fc.assert(
       fc.property(operations, input, (ops, x) => {
@@ -64,7 +103,7 @@ describe('the grammar', () => {
           `${row.group}: ${tokensToText(row.completion)}`,
         ).toBe(true);
         expect(accepts(TINY_GRAMMAR, row.group, row.completion.slice(0, -1))).toBe(false);
-        expect(row.prompt.length + row.completion.length).toBeLessThanOrEqual(80);
+        expect(row.prompt.length + row.completion.length).toBeLessThanOrEqual(CONTEXT);
       }
   });
 
@@ -95,21 +134,64 @@ describe('the grammar', () => {
         };
         const prompt = name.startsWith('propose')
           ? tinyCodec.proposePrompt(kind, [], renderProgram([0]))
-          : tinyCodec.solvePrompt(kind, taskKinds[kind].solverView(task));
+          : tinyCodec.solvePrompt(kind, taskKinds[kind].solve(task));
         expect(length + 1).toBeLessThanOrEqual(prompt.maxTokens);
       }
     }
   });
 });
 
+/** The program turns each given input into its output. */
+function expectPairsExplained(prompt: readonly number[], program: readonly number[] | undefined): void {
+  const pairs = tokensToText(prompt.slice(1)).split(' | ');
+  expect(pairs).toHaveLength(INDUCTION_INPUTS / 2);
+  for (const pair of pairs) {
+    const [x = '', y = ''] = `${pair} `.split(' -> ').map((text) => text.trim());
+    expect(
+      trace(program ?? [], x.split(' ').map(Number))
+        .at(-1)
+        ?.join(' '),
+    ).toBe(y);
+  }
+}
+
 describe('the codec', () => {
+  it('thinks about induction by what is left to explain: after each operation the pairs again', () => {
+    const rows = warmUpRows(5, 400, { ...MIX, thinkShares: [0, 0, 1], inductionTargets: 'canonical' });
+    let seen = 0;
+    for (const { group, prompt, completion } of rows) {
+      if (group !== 'solve.induction') continue;
+      const [thought = '', answer = ''] = tokensToText(completion)
+        .replace('<think> ', '')
+        .split(' </think> ');
+      const names = answer.split(' ').slice(0, -1);
+      const program = names.map((name) => OPERATIONS.findIndex((operation) => operation.name === name));
+      expect(program).toEqual(canonicalProgram(program));
+      expectPairsExplained(prompt, program);
+      // Each rest is an induction task of its own, which the operations after it explain.
+      const rests = thought
+        .split(' ')
+        .map((symbol) => (names.includes(symbol) ? '\n' : symbol))
+        .join(' ')
+        .split('\n')
+        .slice(1, -1)
+        .map((rest) => rest.trim());
+      expect(rests).toHaveLength(program.length - 1);
+      rests.forEach((rest, n) => {
+        expectPairsExplained([token('solve.induction'), ...rest.split(' ').map(token)], program.slice(n + 1));
+        seen++;
+      });
+    }
+    expect(seen).toBeGreaterThan(50);
+  });
+
   it('solves what the warm-up teaches: each taught completion parses to a right answer', () => {
     for (const row of warmUpRows(3, 600, MIX)) {
       if (!row.group.startsWith('solve')) continue;
       const kind = row.group.slice('solve.'.length) as Task['kind'];
       const solution = tinyCodec.parseSolution(kind, { tokens: row.completion, finish: 'end' });
       expect(solution.formatOk).toBe(true);
-      if (kind === 'induction') expect(parseProgram(solution.answer ?? '')).toBeDefined();
+      if (kind === 'induction') expectPairsExplained(row.prompt, parseProgram(solution.answer ?? ''));
       else expect(parseList(solution.answer ?? '')).toBeDefined();
     }
   });
@@ -167,6 +249,14 @@ describe('what is held out', () => {
           task.outputs[i],
         );
       }
+    for (const row of warmUpRows(12, 3000, { ...MIX, inductionTargets: 'canonical' })) {
+      if (row.group !== 'solve.induction') continue;
+      const { answer } = tinyCodec.parseSolution('induction', { tokens: row.completion, finish: 'end' });
+      for (const pair of tokensToText(row.prompt.slice(1)).split(' | ')) {
+        const x = (pair.split(' ->')[0] ?? '').split(' ').map(Number);
+        expect(isHeldOut(parseProgram(answer ?? '') ?? [], x)).toBe(false);
+      }
+    }
     for (const row of warmUpRows(11, 3000, MIX)) {
       if (row.group !== 'propose.deduction') continue;
       const parsed = tinyCodec.parseProposal('deduction', { tokens: row.completion, finish: 'end' }, null);

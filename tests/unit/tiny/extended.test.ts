@@ -30,8 +30,10 @@ const MIX = {
   thinkShares: [0.5, 0.5, 0.5],
   kinds: [1, 1, 1],
   maxReferences: 2,
-};
-const MODEL = { layers: 1, width: 8, heads: 2, hidden: 8, context: 80 };
+  directLengths: null,
+  inductionTargets: 'drawn',
+} as const;
+const MODEL = { layers: 1, width: 8, heads: 2, hidden: 8, context: 96 };
 const BOTH: TinyFeatures = { error: true, composite: true };
 const EXTENDED: readonly TinyFeatures[] = [BOTH, { ...BOTH, error: false }, { ...BOTH, composite: false }];
 const digest = (data: Uint8Array | string): string =>
@@ -49,10 +51,10 @@ describe('without error prediction and composite programs', () => {
   it('vocabulary, grammar and warm-up are those of the plain domain, bit for bit', () => {
     const { vocabulary, grammar } = tinySpec(MODEL);
     expect(vocabulary).toBe(36);
-    expect(grammar?.states).toBe(154);
-    expect(digest(grammar?.allowed ?? '')).toBe('a24bdd7fe4db47f5');
-    expect(digest(Buffer.from(grammar?.next.buffer ?? new ArrayBuffer(0)))).toBe('9abe3f241b6a85c3');
-    expect(digest(JSON.stringify(warmUpRows(5, 500, { ...MIX, maxReferences: 3 })))).toBe('a6438a0ab9c1b68f');
+    expect(grammar?.states).toBe(189);
+    expect(digest(grammar?.allowed ?? '')).toBe('8d8cc15788ae7546');
+    expect(digest(Buffer.from(grammar?.next.buffer ?? new ArrayBuffer(0)))).toBe('1770effbfcae3bc1');
+    expect(digest(JSON.stringify(warmUpRows(5, 500, { ...MIX, maxReferences: 3 })))).toBe('4c2fffce7ae06712');
     expect(tinyGrammar(PLAIN).start).not.toHaveProperty(['solve.error']);
   });
 });
@@ -91,7 +93,7 @@ describe('the grammar of an extended run', () => {
         called += row.group.startsWith('propose') && row.completion.includes(CALL) ? 1 : 0;
         expect(accepts(grammar, row.group, row.completion), tokensToText(row.completion)).toBe(true);
         expect(accepts(grammar, row.group, row.completion.slice(0, -1))).toBe(false);
-        expect(row.prompt.length + row.completion.length).toBeLessThanOrEqual(80);
+        expect(row.prompt.length + row.completion.length).toBeLessThanOrEqual(96);
       }
     expect(groups.has('solve.error')).toBe(features.error);
     expect(called > 0).toBe(features.composite);
@@ -134,9 +136,9 @@ describe('the grammar of an extended run', () => {
       const prompt =
         role === 'propose'
           ? tinyCodec.proposePrompt(kind, [], renderProgram([0]))
-          : tinyCodec.solvePrompt(kind, taskKinds[kind].solverView(taskOf(kind, code)));
+          : tinyCodec.solvePrompt(kind, taskKinds[kind].solve(taskOf(kind, code)));
       expect(from(state), name).toBeLessThanOrEqual(prompt.maxTokens);
-      expect(prompt.tokens.length + prompt.maxTokens).toBeLessThanOrEqual(80);
+      expect(prompt.tokens.length + prompt.maxTokens).toBeLessThanOrEqual(96);
     }
   });
 });
@@ -199,10 +201,7 @@ describe('the codec', () => {
 
   it('shows a solver the expansion', () => {
     const code = composedProgram([given], renderOperations([0, GIVEN]));
-    const prompt = tinyCodec.solvePrompt(
-      'deduction',
-      taskKinds.deduction.solverView(taskOf('deduction', code)),
-    );
+    const prompt = tinyCodec.solvePrompt('deduction', taskKinds.deduction.solve(taskOf('deduction', code)));
     expect(tokensToText(prompt.tokens)).toBe('solve.deduction reverse tail sort ; 3 1 2');
     expect(expandedOperations(code)).toEqual([0, 2, 1]);
     expect(expandedOperations(code.replace('g_0(x):', 'g_1(x):'))).toBeUndefined();
