@@ -494,7 +494,7 @@ describe('a log that is not whole', () => {
     });
     // Three estimates are gone; they are recomputed and named.
     expect(differing(report).slice(1)).toEqual(
-      ['deduction/0', 'deduction/1', 'abduction/0'].map((proposal) => [
+      ['deduction/0', 'deduction/1', 'abduction/0'].map((proposal): unknown[] => [
         `1 rewards LearnabilityEstimated ${run}/1/proposal/${proposal}`,
         undefined,
         expect.anything() as unknown,
