@@ -1,7 +1,7 @@
 /** The models that both sides load, and the token rows that they are given. */
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import path from 'node:path';
+import { installedFolder, SMOLLM2 } from '../../src/config/model-folder.js';
 import { Random } from '../../src/random.js';
 import type { Side, StepRows } from './process.js';
 
@@ -18,12 +18,9 @@ export const TINY = {
   tie_word_embeddings: true,
 } as const;
 
-/** Where `npm run` and the commands keep SmolLM2-135M-Instruct, or what AZR_SMOLLM2 names; undefined where it is not. */
+/** SmolLM2-135M-Instruct where `azr model fetch` puts it, or what AZR_SMOLLM2 names; undefined where it is not. */
 export function smolLm2Folder(): string | undefined {
-  const cache =
-    process.env['AZR_CACHE_DIR'] ??
-    path.join(process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'), 'absolute-zero');
-  const folder = process.env['AZR_SMOLLM2'] ?? path.join(cache, 'smollm2-135m-instruct');
+  const folder = process.env['AZR_SMOLLM2'] ?? installedFolder(SMOLLM2);
   return existsSync(path.join(folder, 'config.json')) ? folder : undefined;
 }
 

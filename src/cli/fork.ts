@@ -1,10 +1,10 @@
 /** `azr fork RUN@ITERATION`: a new run from the state of another. */
 import type { Command } from 'commander';
 import { createEventLog } from '../../pipelines/kafka-event-log.js';
-import { UsageError } from '../config/errors.js';
 import { forkRun } from '../fork/fork-run.js';
 import { say, sayJson } from './output.js';
 import { collect, ensureStack, followToEnd, startFromLog } from './run.js';
+import { parseRunPoint } from './run-point.js';
 import { codeVersion, withTemporal } from './session.js';
 import { unknownRun } from './unknown-run.js';
 
@@ -27,7 +27,7 @@ export function addForkCommand(program: Command): void {
     .option('--follow', 'watch it to its end and print the summary')
     .option('--json', 'print facts as JSON')
     .action(async (at: string, options: ForkFlags) => {
-      const { run: parent, iteration } = parsePoint(at);
+      const { run: parent, iteration } = parseRunPoint(at);
       const session = await ensureStack(options.json === true);
       const log = await createEventLog(session.addresses);
       const forked = await forkRun(log, {
@@ -52,13 +52,4 @@ export function addForkCommand(program: Command): void {
         else if (options.json !== true) say(`watch it with: npx azr watch ${runId}`);
       });
     });
-}
-
-function parsePoint(text: string): { run: string; iteration: number | undefined } {
-  const match = /^([^@]+)(?:@(\d+))?$/.exec(text);
-  if (match === null)
-    throw new UsageError(
-      `run@iteration is ${JSON.stringify(text)}; accepted is RUN@ITERATION, as in tiny@3, or RUN alone`,
-    );
-  return { run: match[1] ?? '', iteration: match[2] === undefined ? undefined : Number(match[2]) };
 }

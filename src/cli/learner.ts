@@ -3,9 +3,8 @@ import type { Command } from 'commander';
 import { UsageError } from '../config/errors.js';
 import { readBatchFile } from '../learner/batch-file.js';
 import type { LearnConfig } from '../policy/port.js';
-import { isDtype, type Dtype } from '../policy/safetensors/dtypes.js';
 import { say, sayJson } from './output.js';
-import { naming, numberOption, withPretrained } from './pretrained.js';
+import { dtypeOption, naming, numberOption, withPretrained } from './pretrained.js';
 
 interface StepOptions {
   readonly model: string;
@@ -98,9 +97,4 @@ function configOf(options: StepOptions): LearnConfig {
     shuffleSeed: 0,
     ...(options.recompute === true ? { recompute: true } : {}),
   };
-}
-
-function dtypeOption(text: string): Dtype {
-  if (isDtype(text)) return text;
-  throw new UsageError(`--dtype is ${JSON.stringify(text)}; accepted are F32, F16, BF16`);
 }

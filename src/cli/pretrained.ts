@@ -5,6 +5,7 @@ import { UsageError } from '../config/errors.js';
 import { MemoryNeededError } from '../policy/engine/memory.js';
 import { Native } from '../policy/engine/native.js';
 import { PretrainedModel } from '../policy/hugging-face/pretrained.js';
+import { isDtype, type Dtype } from '../policy/safetensors/dtypes.js';
 import { ModelFileError } from '../policy/safetensors/format.js';
 
 /** What a model says of input that it does not take. RangeErrors of other origin are bugs, and rare enough here. */
@@ -60,4 +61,10 @@ export function idsOption(text: string): number[] {
     .map((part) =>
       numberOption('--ids', part, 'tokens with commas between, as in 1,2,3', Number.isSafeInteger),
     );
+}
+
+/** @throws UsageError for another type. */
+export function dtypeOption(text: string): Dtype {
+  if (isDtype(text)) return text;
+  throw new UsageError(`--dtype is ${JSON.stringify(text)}; accepted are F32, F16, BF16`);
 }

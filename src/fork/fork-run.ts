@@ -17,6 +17,13 @@ import { eventTopics, topicOf } from '../../pipelines/topics.js';
 import type { AzrEvent, EventDataByType, EventType } from '../../schemas/generated/events.js';
 import { fact } from '../activities/facts.js';
 import { mergeByIteration, partitionStreams } from '../archive/by-iteration.js';
+import {
+  checkpointAt,
+  completedIteration,
+  completedRun,
+  type CompletedRun,
+  type SavedCheckpoint,
+} from '../archive/completed-run.js';
 import { digestOfFile } from '../archive/manifest.js';
 import { placeFolder } from '../archive/place-folder.js';
 import { UsageError } from '../config/errors.js';
@@ -64,17 +71,13 @@ const INHERITED: readonly EventType[] = [
  */
 export async function forkRun(log: EventLog, options: ForkOptions): Promise<ForkedRun | undefined> {
   const { parent, dataFolder, codeVersion } = options;
-  const source = await readParent(log, parent);
+  const source = await completedRun(log, parent);
   if (source === undefined) return undefined;
-  const iteration = options.iteration ?? source.completed.at(-1) ?? 0;
-  if (iteration !== 0 && !source.completed.includes(iteration))
-    throw new UsageError(
-      `iteration is ${iteration}; accepted are completed iterations of ${parent}: 0 to ${source.completed.at(-1) ?? 0}`,
-    );
+  const iteration = completedIteration(source, options.iteration);
   const runId = options.runId ?? `${parent}-at-${iteration}`;
   const resolved = overridden(source.started, parent, options.overrides);
   checkSchedule(resolved.config, iteration, source.elapsedMs(iteration));
-  const checkpoints = forkedCheckpoints(source, parent, iteration);
+  const checkpoints = forkedCheckpoints(source, iteration);
   const initial = checkpoints.at(-1);
   if (initial === undefined) throw new TypeError('a fork has a checkpoint');
 
@@ -108,49 +111,6 @@ export async function forkRun(log: EventLog, options: ForkOptions): Promise<Fork
   const logged = await runStateFromLog(log, runId);
   if (logged === undefined) throw new Error(`the log lacks what was written of ${runId}`);
   return { runId, iteration, config: resolved.config, logged, inherited };
-}
-
-interface SavedCheckpoint {
-  readonly event: AzrEvent;
-  readonly data: EventDataByType['CheckpointSaved'];
-}
-
-interface Parent {
-  readonly started: EventDataByType['RunStarted'];
-  /** Ascending. */
-  readonly completed: readonly number[];
-  /** Digest of the checkpoint with which an iteration ended. */
-  readonly digestAt: ReadonlyMap<number, string>;
-  readonly checkpoints: readonly SavedCheckpoint[];
-  elapsedMs(upTo: number): number;
-}
-
-async function readParent(log: EventLog, runId: string): Promise<Parent | undefined> {
-  const mine = (event: AzrEvent): boolean => event.envelope.runId === runId;
-  let started: EventDataByType['RunStarted'] | undefined;
-  const digestAt = new Map<number, string>();
-  const durations = new Map<number, number>();
-  for await (const { event } of log.scan(topicOf('RunStarted'), {}, undefined, mine)) {
-    if (event.type === 'RunStarted') started ??= event.data;
-    if (event.type !== 'IterationCompleted' || digestAt.has(event.envelope.iteration)) continue;
-    digestAt.set(event.envelope.iteration, event.data.checkpointDigest);
-    const steps = Object.values(JSON.parse(event.data.durationsJson) as Record<string, number>);
-    durations.set(
-      event.envelope.iteration,
-      steps.reduce((sum, ms) => sum + ms, 0),
-    );
-  }
-  if (started === undefined) return undefined;
-  const checkpoints: SavedCheckpoint[] = [];
-  for await (const { event } of log.scan(topicOf('CheckpointSaved'), {}, undefined, mine))
-    if (event.type === 'CheckpointSaved') checkpoints.push({ event, data: event.data });
-  return {
-    started,
-    completed: [...digestAt.keys()].sort((a, b) => a - b),
-    digestAt,
-    checkpoints,
-    elapsedMs: (upTo) => [...durations].reduce((sum, [i, ms]) => (i <= upTo ? sum + ms : sum), 0),
-  };
 }
 
 function overridden(
@@ -196,14 +156,9 @@ function checkSchedule({ schedule }: RunConfig, iteration: number, elapsedMs: nu
 }
 
 /** Version 0, where the log has it, and the one of the iteration, last. */
-function forkedCheckpoints(source: Parent, parent: string, iteration: number): SavedCheckpoint[] {
+function forkedCheckpoints(source: CompletedRun, iteration: number): SavedCheckpoint[] {
   const zero = source.checkpoints.find(({ data }) => data.warmUp);
-  const wanted = source.digestAt.get(iteration);
-  const at = iteration === 0 ? zero : source.checkpoints.find(({ data }) => data.digest === wanted);
-  if (at === undefined)
-    throw new UsageError(
-      `the log has no CheckpointSaved of ${parent} at iteration ${iteration}; accepted is ${source.started.parentRunId === null ? 'an iteration that has one' : `an iteration from ${source.started.parentIteration ?? 0} on, or a fork of its parent ${source.started.parentRunId}`}`,
-    );
+  const at = checkpointAt(source, iteration);
   return zero === undefined || zero === at ? [at] : [zero, at];
 }
 

@@ -2,10 +2,12 @@
  * The main job on the real parts: a small run through Kafka, Temporal, ClickHouse, TensorFlow and the sandbox, killed in
  * the middle with everything that carries it, resumed, finished, queried and replayed.
  */
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { INDUCTION_TERMS, PROGRAM_TERMS } from '../../src/reward/intrinsic/components.js';
 import { azrCli, SMALL_MODEL } from '../support/azr-cli.js';
@@ -64,6 +66,11 @@ afterAll(async () => {
   await azr(['down']);
   await rm(dataDir, { recursive: true, force: true });
 });
+
+const exported = (): string => path.join(dataDir, 'exported');
+const IDS = [2, 9, 14, 15, 9, 30];
+const scoredExport = (): Promise<{ lastLogits: number[]; tokenLogprobs: number[] }> =>
+  azrJson(['model', 'logits', '--model', exported(), '--ids', IDS.join(','), '--json']);
 
 describe('a tiny run', () => {
   it('is refused with a sentence and exit code 2 when it is asked for wrongly', async () => {
@@ -206,6 +213,53 @@ describe('a tiny run', () => {
     ]);
     expect(report.differences).toEqual([]);
     for (const { check, checked } of report.counts) expect(checked, check).toBeGreaterThan(0);
+  });
+
+  it('is exported as a Hugging Face folder with a card', async () => {
+    const folder = exported();
+    const facts = await azrJson<{ iteration: number; evaluations: unknown[] }>([
+      'export',
+      `${RUN}@4`,
+      folder,
+      '--json',
+    ]);
+    expect(facts.iteration).toBe(4);
+    const card = await readFile(path.join(folder, 'README.md'), 'utf8');
+    expect(card).toContain(`run: ${RUN}, iteration 4`);
+    expect(card.match(/^\| \d+ \| .* of \d+ \|/gm)?.length).toBeGreaterThan(0);
+    const [saved] = await azrJson<{ digest: string }[]>([
+      'sql',
+      '--json',
+      `select checkpoint_digest as digest from iterations where run_id = '${RUN}' and iteration = 4`,
+    ]);
+    expect(card).toContain(saved?.digest);
+    const { tokenLogprobs } = await scoredExport();
+    expect(tokenLogprobs).toHaveLength(IDS.length - 1);
+    for (const logP of tokenLogprobs) expect(logP).toBeLessThan(0);
+    const again = await azr(['export', `${RUN}@4`, folder]);
+    expect([again.code, again.err.includes('is not empty')], again.err).toEqual([2, true]);
+    const beyond = await azr(['export', `${RUN}@9`, path.join(dataDir, 'beyond')]);
+    expect([beyond.code, beyond.err.includes('0 to 5')], beyond.err).toEqual([2, true]);
+  });
+
+  it('gives the same logits when Transformers loads what was exported', async (context) => {
+    const python = process.env['AZR_PYTORCH_PYTHON'];
+    if (python === undefined) {
+      context.skip('loading by Transformers: AZR_PYTORCH_PYTHON names no Python with torch and transformers');
+      return;
+    }
+    const script = `
+import json, sys, torch
+from transformers import AutoModelForCausalLM
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
+with torch.no_grad():
+    logits = model(torch.tensor([json.loads(sys.argv[2])])).logits[0, -1]
+print(json.dumps(logits.tolist()))`;
+    const { stdout } = await promisify(execFile)(python, ['-c', script, exported(), JSON.stringify(IDS)]);
+    const theirs = JSON.parse(stdout.trim().split('\n').at(-1) ?? '[]') as number[];
+    const { lastLogits } = await scoredExport();
+    expect(theirs).toHaveLength(lastLogits.length);
+    theirs.forEach((logit, i) => expect(logit).toBeCloseTo(lastLogits[i] ?? Number.NaN, 4));
   });
 
   it('names what is wrong with a replay that cannot be', async () => {

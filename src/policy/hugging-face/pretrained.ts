@@ -2,7 +2,7 @@
  * A Hugging Face folder at work, without a run around it: score, generate, take one optimiser step, write a folder of the
  * same layout. Runs keep checkpoints of their own instead (TensorflowEngine.importModel).
  */
-import { copyFile, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { placeFolder } from '../../archive/place-folder.js';
 import { checkLearnConfig } from '../engine/learn-config.js';
@@ -21,6 +21,7 @@ import type { LearnConfig, LearnRow, LearnStatistics, ModelSpec, Sample, SampleR
 import type { FolderOptions } from '../safetensors/writer.js';
 import { CONFIG_FILE, nameDtype } from './config.js';
 import { openHuggingFaceModel, type HuggingFaceModel } from './folder.js';
+import { copyModelFiles } from './model-files.js';
 import { uploadWeights, writeWeights } from './weights.js';
 
 /** float32 */
@@ -136,8 +137,7 @@ export class PretrainedModel {
   async save(folder: string, options: Pick<FolderOptions, 'dtype' | 'shardBytes'> = {}): Promise<void> {
     await this.checkSave(folder);
     await placeFolder(path.resolve(folder), async (beside) => {
-      for (const name of await readdir(this.model.folder))
-        if (COPIED.test(name)) await copyFile(path.join(this.model.folder, name), path.join(beside, name));
+      await copyModelFiles(this.model.folder, beside);
       await nameDtype(path.join(beside, CONFIG_FILE), options.dtype ?? 'F32');
       await writeWeights(this.#native, this.spec, this.#tensors.parameters, beside, options);
     });
@@ -153,7 +153,3 @@ export class PretrainedModel {
 }
 
 const NOTHING: ModelTensors = { parameters: [], first: [], second: [] };
-
-/** Configuration, tokenizer, chat template. */
-const COPIED =
-  /^((config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template)\.json|merges\.txt|tokenizer\.model|.*\.jinja)$/;

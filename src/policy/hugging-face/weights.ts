@@ -87,28 +87,24 @@ export async function uploadWeights(
   return parameters;
 }
 
-/** Parameters out of TensorFlow into model.safetensors or shards, under their Hugging Face names. */
-export async function writeWeights(
-  native: Native,
+/** Parameters into model.safetensors or shards, under their Hugging Face names. @param read a parameter's values, by our name. */
+export async function writeParameters(
   spec: ModelSpec,
-  parameters: readonly NativeTensor[],
+  read: (parameter: string) => Float32Array | Promise<Float32Array>,
   folder: string,
   options: Pick<FolderOptions, 'dtype' | 'shardBytes'> = {},
 ): Promise<WrittenFile[]> {
   const mappings = weightMappings(spec);
-  const order = new Map(parameterShapes(spec).map(({ name }, i) => [name, i]));
   const byName = new Map<string, WeightMapping>(
     mappings.flatMap((mapping) => mapping.sources.map(({ name }) => [name, mapping] as const)),
   );
   // The parts of a fused parameter are asked for one after the other: it is read once.
   let held: { mapping: WeightMapping; parts: ReadonlyMap<string, Float32Array> } | undefined;
-  const data = (name: string): Float32Array => {
+  const data = async (name: string): Promise<Float32Array> => {
     const mapping = byName.get(name) as WeightMapping;
     if (held?.mapping !== mapping) {
       held = undefined;
-      const tensor = parameters[order.get(mapping.parameter.name) ?? -1];
-      if (tensor === undefined) throw new Error(`no tensor for ${mapping.parameter.name}`);
-      const values = native.read(tensor) as Float32Array;
+      const values = await read(mapping.parameter.name);
       held = { mapping, parts: new Map(cutSources(mapping, values).map((part) => [part.name, part.data])) };
     }
     return held.parts.get(name) as Float32Array;
@@ -120,4 +116,21 @@ export async function writeWeights(
     // Transformers reads no file that does not say so.
     { ...options, metadata: { format: 'pt' } },
   );
+}
+
+/** Parameters out of TensorFlow. */
+export function writeWeights(
+  native: Native,
+  spec: ModelSpec,
+  parameters: readonly NativeTensor[],
+  folder: string,
+  options: Pick<FolderOptions, 'dtype' | 'shardBytes'> = {},
+): Promise<WrittenFile[]> {
+  const order = new Map(parameterShapes(spec).map(({ name }, i) => [name, i]));
+  const read = (name: string): Float32Array => {
+    const tensor = parameters[order.get(name) ?? -1];
+    if (tensor === undefined) throw new Error(`no tensor for ${name}`);
+    return native.read(tensor) as Float32Array;
+  };
+  return writeParameters(spec, read, folder, options);
 }

@@ -1,0 +1,100 @@
+/**
+ * A run's checkpoint as a folder that Transformers loads: config.json, safetensors, the tokenizer of the model that the
+ * run began with, and a model card. The folder is filled beside and moved into place whole.
+ */
+import { readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { EventLog } from '../../pipelines/event-log.js';
+import { topicOf } from '../../pipelines/topics.js';
+import type { EventDataByType } from '../../schemas/generated/events.js';
+import { UsageError } from '../config/errors.js';
+import { modelFolder } from '../config/model-folder.js';
+import { checkRunConfig } from '../config/presets.js';
+import { openCheckpoint } from '../learner/checkpoint.js';
+import { CONFIG_FILE, nameDtype } from '../policy/hugging-face/config.js';
+import { configOfSpec } from '../policy/hugging-face/config-of-spec.js';
+import { copyModelFiles } from '../policy/hugging-face/model-files.js';
+import { writeParameters } from '../policy/hugging-face/weights.js';
+import type { Dtype } from '../policy/safetensors/dtypes.js';
+import { checkpointAt, completedIteration, completedRun } from './completed-run.js';
+import { modelCard, type CardFacts } from './model-card.js';
+import { placeFolder } from './place-folder.js';
+
+export interface ExportModelOptions {
+  readonly runId: string;
+  /** An iteration that the run completed; 0: after the warm-up. Absent: the newest. */
+  readonly iteration?: number;
+  /** Must not exist, or be empty. */
+  readonly folder: string;
+  /** Under which the log's relative checkpoint folders lie. */
+  readonly dataFolder: string;
+  readonly dtype: Dtype;
+}
+
+/**
+ * @returns undefined where the log has no RunStarted of that run.
+ * @throws UsageError where the iteration is not completed, its checkpoint is missing, or the folder is in use.
+ * @throws CorruptCheckpointError naming a damaged file.
+ */
+export async function exportModel(
+  log: EventLog,
+  options: ExportModelOptions,
+): Promise<CardFacts | undefined> {
+  const { runId, folder, dataFolder, dtype } = options;
+  const there = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw new UsageError(`DIR is ${folder}, which cannot be used: ${error.message}`);
+  });
+  if (there.length > 0)
+    throw new UsageError(`DIR is ${folder}, which is not empty; accepted is a new or an empty folder`);
+  const run = await completedRun(log, runId);
+  if (run === undefined) return undefined;
+  const iteration = completedIteration(run, options.iteration);
+  const { data: saved } = checkpointAt(run, iteration);
+  const { config } = checkRunConfig(
+    JSON.parse(run.started.configJson) as Record<string, unknown>,
+    `RunStarted of ${runId}`,
+  );
+  const facts: CardFacts = {
+    runId,
+    iteration,
+    preset: run.started.preset,
+    configHash: run.started.configHash,
+    checkpointDigest: saved.digest,
+    base: config.policy.kind === 'huggingface' ? config.policy.model : null,
+    evaluations: await evaluationsOf(log, runId, iteration),
+  };
+  const ref = {
+    version: saved.version,
+    folder: path.resolve(dataFolder, saved.folder),
+    digest: saved.digest,
+  };
+  const checkpoint = await openCheckpoint(ref);
+  try {
+    await placeFolder(path.resolve(folder), async (beside) => {
+      const base = config.policy.kind === 'huggingface' ? await modelFolder(config.policy) : undefined;
+      const file = path.join(beside, CONFIG_FILE);
+      if (base === undefined)
+        await writeFile(file, `${JSON.stringify(configOfSpec(checkpoint.spec), null, 2)}\n`);
+      else await copyModelFiles(base, beside);
+      await nameDtype(file, dtype);
+      const read = async (name: string): Promise<Float32Array> => (await checkpoint.weights.read(name)).data;
+      await writeParameters(checkpoint.spec, read, beside, { dtype });
+      await writeFile(path.join(beside, 'README.md'), modelCard(facts));
+    });
+  } finally {
+    await checkpoint.close();
+  }
+  return facts;
+}
+
+/** Up to an iteration, first write first. */
+async function evaluationsOf(log: EventLog, runId: string, upTo: number): Promise<CardFacts['evaluations']> {
+  const found = new Map<string, { iteration: number; data: EventDataByType['EvaluationCompleted'] }>();
+  const mine = ({ envelope }: { envelope: { runId: string; iteration: number } }): boolean =>
+    envelope.runId === runId && envelope.iteration <= upTo;
+  for await (const { event } of log.scan(topicOf('EvaluationCompleted'), {}, undefined, mine))
+    if (event.type === 'EvaluationCompleted' && !found.has(event.data.evaluationId))
+      found.set(event.data.evaluationId, { iteration: event.envelope.iteration, data: event.data });
+  return [...found.values()].sort((a, b) => a.iteration - b.iteration);
+}
