@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { resolveRunConfig } from '../../../src/config/presets.js';
 import { counterfactualConfig } from '../../../src/replay/counterfactual-config.js';
 
-const { json } = await resolveRunConfig('tiny');
+const { json } = await resolveRunConfig('tiny', ['policy.model.layers=2']);
 const under = (overrides: readonly string[], more: object = {}) =>
   counterfactualConfig(json, { overrides, ...more });
 
