@@ -51,7 +51,10 @@ export class Update {
   constructor(native: Native, spec: ModelSpec, groupBytes = GROUP_BYTES) {
     this.#native = native;
     const sizes = parameterShapes(spec).map(({ shape }) => 4 * sizeOf(shape));
-    this.#groups = groupsOf(sizes, groupBytes);
+    const bytesOf = ([begin, end]: readonly [number, number]): number =>
+      sizes.slice(begin, end).reduce((sum, bytes) => sum + bytes, 0);
+    // The largest comes last, when the other gradients are gone.
+    this.#groups = groupsOf(sizes, groupBytes).sort((a, b) => bytesOf(a) - bytesOf(b));
     this.#norm = normProgram(native, sizes.length);
     for (const count of new Set(this.#groups.map(([begin, end]) => end - begin)))
       this.#steps.set(count, stepProgram(native, count));
@@ -97,20 +100,24 @@ export class Update {
       norm,
     );
     const [vector] = scope.hold([this.#native.create(values, [values.length])] as const);
-    const next: Record<keyof ModelTensors, NativeTensor[]> = { parameters: [], first: [], second: [] };
+    const made = new Map<number, NativeTensor[]>();
     for (const [begin, end] of this.#groups) {
       const n = end - begin;
       const own = [model.parameters, model.first, model.second].map((list) => list.slice(begin, end));
       const taken = gradients.slice(begin, end);
       const outputs = scope.hold((this.#steps.get(n) as Program).run([...own.flat(), ...taken, vector]));
-      next.parameters.push(...outputs.slice(0, n));
-      next.first.push(...outputs.slice(n, 2 * n));
-      next.second.push(...outputs.slice(2 * n));
+      made.set(begin, outputs);
       release.gradients(taken);
       release.model(own.flat());
     }
-    scope.release([...next.parameters, ...next.first, ...next.second]);
-    return next;
+    const part = (which: number): NativeTensor[] =>
+      [...made]
+        .sort(([a], [b]) => a - b)
+        .flatMap(([, outputs]) => {
+          const n = outputs.length / 3;
+          return scope.release(outputs.slice(which * n, (which + 1) * n));
+        });
+    return { parameters: part(0), first: part(1), second: part(2) };
   }
 
   dispose(): void {
