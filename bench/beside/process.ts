@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { EXIT } from '../../src/cli/exit-codes.js';
 import type { LearnConfig } from '../../src/policy/port.js';
-import { LineProcess } from '../sandbox/line-process.js';
+import { LineProcess } from '../line-process.js';
 
 export interface StepRows {
   /** [b, s] */

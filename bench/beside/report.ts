@@ -12,13 +12,6 @@ export interface Row {
   readonly note: string;
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const [low, high] = [sorted[sorted.length % 2 === 0 ? middle - 1 : middle], sorted[middle]];
-  return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;
-}
-
 /** Markdown. */
 export function rowsTable(versions: Readonly<Record<string, unknown>>, rows: readonly Row[]): string {
   const told = Object.entries(versions).map(([side, version]) => `${side}: ${JSON.stringify(version)}`);

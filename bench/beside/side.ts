@@ -1,26 +1,18 @@
-/** Our side of the benches `learner` and `sampling`: understands the lines of side.py, on the engine's own parts. */
+/** Our side of the benches `learner` and `sampling`: understands the lines of side.py, by the model that the commands use. */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { Learner } from '../../src/policy/engine/learner.js';
-import { deleteModel, type ModelTensors } from '../../src/policy/engine/model.js';
 import { Native } from '../../src/policy/engine/native.js';
-import { Sampler } from '../../src/policy/engine/sampler.js';
-import { newTotals } from '../../src/policy/engine/statistics.js';
-import { openHuggingFaceModel } from '../../src/policy/hugging-face/folder.js';
-import { uploadWeights } from '../../src/policy/hugging-face/weights.js';
-import type { LearnConfig, LearnRow, ModelSpec } from '../../src/policy/port.js';
-import { sizeOf } from '../../src/policy/shape.js';
+import { parameterCount } from '../../src/policy/engine/parameters.js';
+import { PretrainedModel } from '../../src/policy/hugging-face/pretrained.js';
+import type { LearnConfig, LearnRow } from '../../src/policy/port.js';
 import type { Optimiser, StepRows } from './process.js';
 
 const native = new Native();
 let threads = 1;
-let model: { readonly spec: ModelSpec; tensors: ModelTensors } | undefined;
-let learner: Learner | undefined;
-let sampler: Sampler | undefined;
-let steps = 0;
+let model: PretrainedModel | undefined;
 let settings: Partial<LearnConfig> = {};
 
-function loaded(): { readonly spec: ModelSpec; tensors: ModelTensors } {
+function loaded(): PretrainedModel {
   if (model === undefined) throw new Error('no model is loaded');
   return model;
 }
@@ -34,22 +26,12 @@ const ANSWERS: Readonly<Record<string, (request: never) => unknown>> = {
   },
 
   load: async ({ dir, ...more }: { dir: string; settings?: Partial<LearnConfig> }) => {
-    const { spec, source } = await openHuggingFaceModel(dir);
     settings = more.settings ?? {};
-    try {
-      const parameters = await uploadWeights(native, spec, source);
-      const zeros = parameters.map(({ shape }) => native.create(new Float32Array(sizeOf(shape)), shape));
-      const second = zeros.map(({ shape }) => native.create(new Float32Array(sizeOf(shape)), shape));
-      model = { spec, tensors: { parameters, first: zeros, second } };
-      return { parameters: parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0) };
-    } finally {
-      await source.close();
-    }
+    model = await PretrainedModel.load(native, dir);
+    return { parameters: parameterCount(model.spec) };
   },
 
   step: async ({ rows, optimiser }: { rows: StepRows; optimiser: Optimiser }) => {
-    const { spec, tensors } = loaded();
-    learner ??= new Learner(native, spec);
     const { ids, promptTokens, oldLogProbs, advantage } = rows;
     const made = ids.map((row, i): LearnRow => ({
       id: `${i}`,
@@ -67,19 +49,12 @@ const ANSWERS: Readonly<Record<string, (request: never) => unknown>> = {
       shuffleSeed: 0,
       ...settings,
     };
-    const totals = newTotals();
     const started = process.hrtime.bigint();
-    const next = await learner.step(tensors, made, config, 'policy', steps + 1, totals, undefined);
-    const took = seconds(started);
-    steps += 1;
-    deleteModel(native, tensors);
-    loaded().tensors = next;
-    return { seconds: took, loss: totals.loss, gradNorm: totals.gradNorm };
+    const { loss, gradNorm } = await loaded().step(made, config);
+    return { seconds: seconds(started), loss, gradNorm };
   },
 
   generate: async ({ prompts, newTokens }: { prompts: number[][]; newTokens: number }) => {
-    const { spec, tensors } = loaded();
-    sampler ??= new Sampler(native, spec);
     const requests = prompts.map((prompt, i) => ({
       id: `${i}`,
       prompt,
@@ -89,7 +64,7 @@ const ANSWERS: Readonly<Record<string, (request: never) => unknown>> = {
       ignoreEnd: true,
     }));
     const started = process.hrtime.bigint();
-    const samples = await sampler.sample(tensors.parameters, requests);
+    const samples = await loaded().generate(requests);
     return {
       seconds: seconds(started),
       tokens: samples.reduce((sum, { tokens }) => sum + tokens.length, 0),

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { EXIT } from '../../src/cli/exit-codes.js';
 import { say, sayJson, table, tell } from '../../src/cli/output.js';
 import { UsageError } from '../../src/config/errors.js';
+import { integer } from '../integer.js';
 import { runBench } from '../run-bench.js';
 import { fuzzCase } from './cases.js';
 import { checkoutMaterial, materialOf } from './material.js';
@@ -38,13 +39,6 @@ function readArguments() {
   } catch (error) {
     throw new UsageError(`${(error as Error).message}\n${USAGE}`);
   }
-}
-
-function integer(name: string, text: string, low: number, high: number): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < low || value > high)
-    throw new UsageError(`--${name} is ${text}; accepted are integers from ${low} to ${high}`);
-  return value;
 }
 
 function minutesOf(text: string): number {

@@ -3,15 +3,11 @@
  * (eager, scaled dot product attention, fused AdamW), on the same weights and rows, in turn; and the peak memory of a
  * step of SmolLM2-135M with activations recomputed, each side in a fresh process.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
-import { parseArgs } from 'node:util';
-import { EXIT } from '../../src/cli/exit-codes.js';
-import { UsageError } from '../../src/config/errors.js';
-import { smolLm2Folder, stepRows, TINY, tokenRows } from '../beside/models.js';
-import { findTorchPython, Side, type Memory, type Optimiser, type Stepped } from '../beside/process.js';
-import { median, rowsTable, type Row } from '../beside/report.js';
+import { compareSides, tellRound, type Comparison } from '../beside/comparison.js';
+import { stepRows, TINY, tokenRows } from '../beside/models.js';
+import { Side, type Memory, type Optimiser, type Stepped } from '../beside/process.js';
+import type { Row } from '../beside/report.js';
+import { median } from '../median.js';
 import { runBench } from '../run-bench.js';
 
 const USAGE = `npm run bench -- learner [options]
@@ -21,8 +17,7 @@ const USAGE = `npm run bench -- learner [options]
   --only LIST     of tiny,smollm2,memory (default: all that are there)
   --json          the numbers as JSON`;
 
-const CASES = ['tiny', 'smollm2', 'memory'] as const;
-type Case = (typeof CASES)[number];
+const CASES = ['tiny', 'smollm2', 'memory'];
 
 const OPTIMISER: Optimiser = {
   learningRate: 1e-5,
@@ -35,41 +30,9 @@ const OPTIMISER: Optimiser = {
   entropyCoefficient: 0.001,
 };
 
-function readArguments() {
-  try {
-    return parseArgs({
-      options: {
-        python: { type: 'string' },
-        rounds: { type: 'string', default: '7' },
-        threads: { type: 'string', default: '2' },
-        only: { type: 'string', default: CASES.join(',') },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n${USAGE}`);
-  }
-}
-
-function count(name: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new UsageError(`--${name} is ${text}; accepted are integers from 1`);
-  return value;
-}
-
-const tell = (text: string): void => void process.stderr.write(`${text}\n`);
-
-interface Setting {
-  readonly python: string;
-  readonly threads: number;
-  readonly rounds: number;
-}
-
 /** Steps in turn on one model; the first of each side is not counted. */
 async function compareSteps(
-  { python, threads, rounds }: Setting,
+  { python, threads, rounds }: Comparison,
   what: string,
   dir: string,
   vocabulary: number,
@@ -84,7 +47,7 @@ async function compareSteps(
     for (let round = 0; round <= rounds; round++) {
       const step = (side: Side): Promise<Stepped> => side.ask({ do: 'step', rows, optimiser: OPTIMISER });
       taken.push({ torch: await step(torch), ours: await step(ours) });
-      tell(`${what}: round ${round} of ${rounds}, load ${os.loadavg()[0]?.toFixed(1) ?? ''}`);
+      tellRound(what, round, rounds);
     }
     const [first] = taken;
     const counted = taken.slice(1);
@@ -103,7 +66,7 @@ async function compareSteps(
 }
 
 /** Peak memory after two steps with activations recomputed, each side alone. */
-async function compareMemory({ python, threads }: Setting, dir: string): Promise<Row> {
+async function compareMemory({ python, threads }: Comparison, dir: string): Promise<Row> {
   const length = 256;
   const ids = tokenRows(1, length, 49_152, 1);
   const rows = {
@@ -127,65 +90,33 @@ async function compareMemory({ python, threads }: Setting, dir: string): Promise
   return { what, unit: 'MB', torch, ours, ratio: torch / ours, wanted: 1, note: 'fresh processes, 2 steps' };
 }
 
-async function main(): Promise<number> {
-  const options = readArguments();
-  if (options.help) {
-    console.log(USAGE);
-    return EXIT.ok;
-  }
-  const only = options.only.split(',');
-  const unknown = only.find((name) => !CASES.some((known) => known === name));
-  if (unknown !== undefined)
-    throw new UsageError(`--only holds ${unknown}; accepted are ${CASES.join(', ')}`);
-  const asked = (name: Case): boolean => only.includes(name);
-  const setting = {
-    python: await findTorchPython(options.python),
-    threads: count('threads', options.threads),
-    rounds: count('rounds', options.rounds),
-  };
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'azr-bench-'));
+async function measure(comparison: Comparison): Promise<Row[]> {
+  const { only, tiny, smolLm2 } = comparison;
   const rows: Row[] = [];
-  try {
-    const torch = await Side.pytorch(setting.python, setting.threads);
-    const ours = await Side.ours(setting.threads);
-    const versions = {
-      pytorch: await torch.ask({ do: 'versions' }),
-      ours: await ours.ask({ do: 'versions' }),
-    };
-    await torch.ask({ do: 'make', dir: folder, config: TINY, seed: 1 });
-    await Promise.all([torch.close(), ours.close()]);
-    if (asked('tiny'))
-      rows.push(
-        await compareSteps(
-          setting,
-          'step, tiny shape, fp32, 16 x 257 tokens',
-          folder,
-          TINY.vocab_size,
-          { rows: 16, length: 257 },
-          1.4,
-        ),
-      );
-    const smolLm2 = smolLm2Folder();
-    if (smolLm2 === undefined) tell('SmolLM2-135M is not installed: its rows are left out');
-    else {
-      if (asked('smollm2'))
-        rows.push(
-          await compareSteps(
-            setting,
-            'step, SmolLM2-135M, fp32, 1 x 257 tokens',
-            smolLm2,
-            49_152,
-            { rows: 1, length: 257 },
-            1.1,
-          ),
-        );
-      if (asked('memory')) rows.push(await compareMemory(setting, smolLm2));
-    }
-    console.log(options.json ? JSON.stringify({ versions, rows }, null, 2) : rowsTable(versions, rows));
-    return EXIT.ok;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  if (only.includes('tiny'))
+    rows.push(
+      await compareSteps(
+        comparison,
+        'step, tiny shape, fp32, 16 x 257 tokens',
+        tiny,
+        TINY.vocab_size,
+        { rows: 16, length: 257 },
+        1.4,
+      ),
+    );
+  if (smolLm2 !== undefined && only.includes('smollm2'))
+    rows.push(
+      await compareSteps(
+        comparison,
+        'step, SmolLM2-135M, fp32, 1 x 257 tokens',
+        smolLm2,
+        49_152,
+        { rows: 1, length: 257 },
+        1.1,
+      ),
+    );
+  if (smolLm2 !== undefined && only.includes('memory')) rows.push(await compareMemory(comparison, smolLm2));
+  return rows;
 }
 
-await runBench(main);
+await runBench(() => compareSides(USAGE, CASES, 7, measure));

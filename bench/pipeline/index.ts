@@ -21,6 +21,8 @@ import { table } from '../../src/cli/output.js';
 import { UsageError } from '../../src/config/errors.js';
 import { addressesOf, loadStackConfig } from '../../src/config/stack.js';
 import { readState, type StackState } from '../../src/config/stack-state.js';
+import { integer } from '../integer.js';
+import { median } from '../median.js';
 import { runBench } from '../run-bench.js';
 import { Material } from './material.js';
 import { measureRound, type Round } from './measure.js';
@@ -90,13 +92,6 @@ function readArguments() {
   }
 }
 
-function integer(name: string, text: string, low: number, high: number): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < low || value > high)
-    throw new UsageError(`--${name} is ${text}; accepted are integers from ${low} to ${high}`);
-  return value;
-}
-
 interface Compared {
   readonly unit: 'events' | 'rows';
   /** A second. */
@@ -160,12 +155,6 @@ function summary(rounds: readonly Round[], replay: ReplayTimes): Summary {
     ),
     replay,
   };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
-  return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;
 }
 
 function report(result: Summary, rounds: number): string {

@@ -13,6 +13,7 @@ import { savedQueries, savedQuery } from '../../pipelines/sql.js';
 import { EXIT } from '../../src/cli/exit-codes.js';
 import { table } from '../../src/cli/output.js';
 import { UsageError } from '../../src/config/errors.js';
+import { integer } from '../integer.js';
 import { runBench } from '../run-bench.js';
 import { askAll, type Asked } from './ask.js';
 import { ITERATIONS, rowsOfRun, runName, RUNS } from './synthetic.js';
@@ -78,13 +79,6 @@ function parseOptions() {
       help: { type: 'boolean', default: false },
     },
   });
-}
-
-function integer(name: string, text: string, low: number, high: number): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < low || value > high)
-    throw new UsageError(`--${name} is ${text}; accepted are integers from ${low} to ${high}`);
-  return value;
 }
 
 /** Fills an empty database; one that holds these rows is left as it is. */

@@ -2,15 +2,11 @@
  * npm run bench -- sampling: tokens a second, by our engine and by transformers.generate, on the same weights and prompts,
  * in turn. Every row has as many new tokens as asked for: end tokens end nothing.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
-import { parseArgs } from 'node:util';
-import { EXIT } from '../../src/cli/exit-codes.js';
-import { UsageError } from '../../src/config/errors.js';
-import { smolLm2Folder, TINY, tokenRows } from '../beside/models.js';
-import { findTorchPython, Side, type Generated } from '../beside/process.js';
-import { median, rowsTable, type Row } from '../beside/report.js';
+import { compareSides, tellRound, type Comparison } from '../beside/comparison.js';
+import { TINY, tokenRows } from '../beside/models.js';
+import { Side, type Generated } from '../beside/process.js';
+import type { Row } from '../beside/report.js';
+import { median } from '../median.js';
 import { runBench } from '../run-bench.js';
 
 const USAGE = `npm run bench -- sampling [options]
@@ -22,32 +18,6 @@ const USAGE = `npm run bench -- sampling [options]
 
 const PROMPT_TOKENS = 32;
 
-function readArguments() {
-  try {
-    return parseArgs({
-      options: {
-        python: { type: 'string' },
-        rounds: { type: 'string', default: '3' },
-        threads: { type: 'string', default: '2' },
-        only: { type: 'string', default: 'tiny,smollm2' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n${USAGE}`);
-  }
-}
-
-function count(name: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new UsageError(`--${name} is ${text}; accepted are integers from 1`);
-  return value;
-}
-
-const tell = (text: string): void => void process.stderr.write(`${text}\n`);
-
 interface Model {
   readonly name: string;
   readonly dir: string;
@@ -57,10 +27,7 @@ interface Model {
   readonly wanted: number;
 }
 
-async function compare(
-  model: Model,
-  setting: { readonly python: string; readonly threads: number; readonly rounds: number },
-): Promise<Row[]> {
+async function compare(model: Model, setting: Comparison): Promise<Row[]> {
   const torch = await Side.pytorch(setting.python, setting.threads);
   const ours = await Side.ours(setting.threads);
   try {
@@ -78,7 +45,7 @@ async function compare(
           return tokens / seconds;
         };
         taken.push({ torch: await speed(torch), ours: await speed(ours) });
-        tell(`${what}: round ${round} of ${setting.rounds}, load ${os.loadavg()[0]?.toFixed(1) ?? ''}`);
+        tellRound(what, round, setting.rounds);
       }
       const counted = taken.slice(1);
       rows.push({
@@ -97,62 +64,20 @@ async function compare(
   }
 }
 
-async function main(): Promise<number> {
-  const options = readArguments();
-  if (options.help) {
-    console.log(USAGE);
-    return EXIT.ok;
-  }
-  const only = options.only.split(',');
-  const unknown = only.find((name) => name !== 'tiny' && name !== 'smollm2');
-  if (unknown !== undefined) throw new UsageError(`--only holds ${unknown}; accepted are tiny, smollm2`);
-  const setting = {
-    python: await findTorchPython(options.python),
-    threads: count('threads', options.threads),
-    rounds: count('rounds', options.rounds),
-  };
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'azr-bench-'));
-  try {
-    const torch = await Side.pytorch(setting.python, setting.threads);
-    const ours = await Side.ours(setting.threads);
-    const versions = {
-      pytorch: await torch.ask({ do: 'versions' }),
-      ours: await ours.ask({ do: 'versions' }),
-    };
-    await torch.ask({ do: 'make', dir: folder, config: TINY, seed: 1 });
-    await Promise.all([torch.close(), ours.close()]);
-    const smolLm2 = smolLm2Folder();
-    const models: Model[] = [
-      {
-        name: 'tiny',
-        dir: folder,
-        vocabulary: TINY.vocab_size,
-        batches: [64, 256],
-        newTokens: 128,
-        wanted: 1.5,
-      },
-      ...(smolLm2 === undefined
-        ? []
-        : [
-            {
-              name: 'smollm2',
-              dir: smolLm2,
-              vocabulary: 49_152,
-              batches: [8, 32],
-              newTokens: 64,
-              wanted: 1.3,
-            },
-          ]),
-    ];
-    if (smolLm2 === undefined) tell('SmolLM2-135M is not installed: its rows are left out');
-    const rows: Row[] = [];
-    for (const model of models.filter(({ name }) => only.includes(name)))
-      rows.push(...(await compare(model, setting)));
-    console.log(options.json ? JSON.stringify({ versions, rows }, null, 2) : rowsTable(versions, rows));
-    return EXIT.ok;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+async function measure(comparison: Comparison): Promise<Row[]> {
+  const { only, tiny, smolLm2 } = comparison;
+  const models: Model[] = [
+    { name: 'tiny', dir: tiny, vocabulary: TINY.vocab_size, batches: [64, 256], newTokens: 128, wanted: 1.5 },
+    ...(smolLm2 === undefined
+      ? []
+      : [
+          { name: 'smollm2', dir: smolLm2, vocabulary: 49_152, batches: [8, 32], newTokens: 64, wanted: 1.3 },
+        ]),
+  ];
+  const rows: Row[] = [];
+  for (const model of models.filter(({ name }) => only.includes(name)))
+    rows.push(...(await compare(model, comparison)));
+  return rows;
 }
 
-await runBench(main);
+await runBench(() => compareSides(USAGE, ['tiny', 'smollm2'], 3, measure));

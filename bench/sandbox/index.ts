@@ -13,6 +13,7 @@ import { EXIT } from '../../src/cli/exit-codes.js';
 import { UsageError } from '../../src/config/errors.js';
 import { findEnvironment } from '../../src/sandbox/environment.js';
 import { IsolationUnavailable } from '../../src/sandbox/index.js';
+import { integer } from '../integer.js';
 import { runBench } from '../run-bench.js';
 import { prepareWorkload } from './prepare.js';
 import {
@@ -38,13 +39,6 @@ const USAGE = `npm run bench -- sandbox [options]
   --json        the numbers as JSON
   --markdown    the Markdown version only`;
 const DEFAULT_SEEDS = path.join('..', 'shared', 'data', 'seeds');
-
-function integer(name: string, text: string, low: number, high: number): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < low || value > high)
-    throw new UsageError(`--${name} is ${text}; accepted are integers from ${low} to ${high}`);
-  return value;
-}
 
 function readArguments(): ReturnType<typeof parseOptions>['values'] {
   try {

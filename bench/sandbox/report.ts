@@ -1,4 +1,5 @@
 /** The numbers of a bench and how they are shown: an aligned table, Markdown, JSON. */
+import { median } from '../median.js';
 import type { ForkResult, WayResult } from './ways.js';
 import { checksOf, PHASES, type Phase, type Workload } from './workload.js';
 
@@ -35,14 +36,6 @@ export interface Target {
   readonly wanted: string;
   readonly measured: number;
   readonly holds: boolean;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const [low, high] = [sorted[sorted.length % 2 === 0 ? middle - 1 : middle], sorted[middle]];
-  if (low === undefined || high === undefined) throw new RangeError('median of no values');
-  return (low + high) / 2;
 }
 
 export function stepRows(

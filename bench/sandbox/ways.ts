@@ -2,7 +2,7 @@
 import { createSandbox, judgeMany, validateProposals, type LocalSandbox } from '../../src/sandbox/index.js';
 import type { ExecutionRequest } from '../../src/sandbox/index.js';
 import { costOf, ownSeconds, treeSeconds, type Cost } from './cpu.js';
-import { LineProcess } from './line-process.js';
+import { LineProcess } from '../line-process.js';
 import { PHASES, type Phase, type Workload } from './workload.js';
 
 /** Published time limit of a run. */
@@ -30,7 +30,7 @@ export async function publishedWay(python: string, workload: Workload, workers: 
     validation: workload.validation.map((item) => ({ kind: 'validation', ...item })),
   };
   const args = [String(workers), String(workers), String(PUBLISHED_SECONDS)];
-  const trainer = await LineProcess.start(python, './published.py', args, phases);
+  const trainer = await LineProcess.start(python, new URL('./published.py', import.meta.url), args, phases);
   const results: Partial<Record<Phase, PhaseResult>> = {};
   let retried = 0;
   for (const phase of PHASES) {
@@ -114,7 +114,7 @@ export async function rawForks(
     Array.from({ length: workers }, (_, w) =>
       LineProcess.start(
         python,
-        './forks.py',
+        new URL('./forks.py', import.meta.url),
         [],
         pairs.filter((_pair, i) => i % workers === w),
       ),

@@ -2,12 +2,11 @@
  * A run's checkpoint as a folder that Transformers loads: config.json, safetensors, the tokenizer of the model that the
  * run began with, and a model card. The folder is filled beside and moved into place whole.
  */
-import { readdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { EventLog } from '../../pipelines/event-log.js';
 import { topicOf } from '../../pipelines/topics.js';
 import type { EventDataByType } from '../../schemas/generated/events.js';
-import { UsageError } from '../config/errors.js';
 import { modelFolder } from '../config/model-folder.js';
 import { checkRunConfig } from '../config/presets.js';
 import { openCheckpoint } from '../learner/checkpoint.js';
@@ -18,7 +17,7 @@ import { writeParameters } from '../policy/hugging-face/weights.js';
 import type { Dtype } from '../policy/safetensors/dtypes.js';
 import { checkpointAt, completedIteration, completedRun } from './completed-run.js';
 import { modelCard, type CardFacts } from './model-card.js';
-import { placeFolder } from './place-folder.js';
+import { placeFolder, requireEmptyFolder } from './place-folder.js';
 
 export interface ExportModelOptions {
   readonly runId: string;
@@ -41,12 +40,7 @@ export async function exportModel(
   options: ExportModelOptions,
 ): Promise<CardFacts | undefined> {
   const { runId, folder, dataFolder, dtype } = options;
-  const there = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw new UsageError(`DIR is ${folder}, which cannot be used: ${error.message}`);
-  });
-  if (there.length > 0)
-    throw new UsageError(`DIR is ${folder}, which is not empty; accepted is a new or an empty folder`);
+  await requireEmptyFolder(folder);
   const run = await completedRun(log, runId);
   if (run === undefined) return undefined;
   const iteration = completedIteration(run, options.iteration);

@@ -13,6 +13,7 @@ import { UsageError } from '../config/errors.js';
 import { mergeByIteration, partitionStreams } from './by-iteration.js';
 import { EventFileWriter } from './event-file.js';
 import { digestOfFile, FORMAT, FORMAT_VERSION, MANIFEST, type ArchiveManifest } from './manifest.js';
+import { requireEmptyFolder } from './place-folder.js';
 
 export interface ExportOptions {
   readonly runId: string;
@@ -33,12 +34,7 @@ type Checkpoint = EventDataByType['CheckpointSaved'];
  */
 export async function exportRun(log: EventLog, options: ExportOptions): Promise<ArchiveManifest | undefined> {
   const { runId, folder, dataFolder, codeVersion } = options;
-  const there = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw new UsageError(`DIR is ${folder}, which cannot be used: ${error.message}`);
-  });
-  if (there.length > 0)
-    throw new UsageError(`DIR is ${folder}, which is not empty; accepted is a new or an empty folder`);
+  await requireEmptyFolder(folder);
   const beside = `${folder}.${process.pid}.tmp`;
   await rm(beside, { recursive: true, force: true });
   try {

@@ -18,18 +18,10 @@ import { warmUpRows } from '../../src/policy/tiny/warm-up.js';
 import { Random } from '../../src/random.js';
 import { expectFollowsReference } from '../support/follows-reference.js';
 import { referenceLoss, referenceSteps, type Matrix, type Weights } from '../unit/policy/reference-model.js';
+import { WARM_UP_MIX } from '../support/warm-up-mix.js';
 
 const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 96 });
-const mix = {
-  proposeShare: 0.4,
-  proposeLengths: [1, 1, 1],
-  solveLengths: [1, 1, 1],
-  thinkShares: [0.7, 0.7, 0.7],
-  kinds: [1, 1, 1],
-  maxReferences: 2,
-  directLengths: null,
-  inductionTargets: 'drawn',
-} as const;
+const mix = WARM_UP_MIX;
 const config: LearnConfig = {
   learningRate: 3e-3,
   betas: [0.9, 0.999],

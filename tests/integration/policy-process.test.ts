@@ -19,18 +19,10 @@ import type {
 import { accepts, TINY_GRAMMAR } from '../../src/policy/tiny/grammar.js';
 import { tinySpec } from '../../src/policy/tiny/spec.js';
 import { warmUpRows } from '../../src/policy/tiny/warm-up.js';
+import { WARM_UP_MIX } from '../support/warm-up-mix.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const mix = {
-  proposeShare: 0.4,
-  proposeLengths: [1, 1, 1],
-  solveLengths: [1, 1, 1],
-  thinkShares: [0.7, 0.7, 0.7],
-  kinds: [1, 1, 1],
-  maxReferences: 2,
-  directLengths: null,
-  inductionTargets: 'drawn',
-} as const;
+const mix = WARM_UP_MIX;
 const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 96 });
 const config: LearnConfig = {
   learningRate: 3e-3,

@@ -6,9 +6,9 @@
  *   tensor: string, u32 dimensions, u64 each (the fastest first), u32 type, u64 offset from the data's begin, which is the
  *   next multiple of general.alignment (default 32)
  */
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { ModelFileError, type NamedTensor, type TensorShape } from '../safetensors/format.js';
-import { readAt } from '../safetensors/reader.js';
+import { openModelFile, readAt } from '../safetensors/reader.js';
 import { sizeOf } from '../shape.js';
 import { blockFormat, dequantise, type BlockFormat } from './blocks.js';
 
@@ -125,14 +125,7 @@ class Cursor {
 
 /** @throws ModelFileError naming what is wrong with the file. The caller closes what is returned. */
 export async function openGguf(file: string): Promise<GgufFile> {
-  let handle: FileHandle;
-  try {
-    handle = await open(file);
-  } catch (error) {
-    throw new ModelFileError(
-      `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
-    );
-  }
+  const handle = await openModelFile(file);
   try {
     const { size } = await handle.stat();
     return await readHeader(handle, file, size);

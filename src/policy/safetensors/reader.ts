@@ -51,6 +51,17 @@ class SafetensorsFile implements TensorSource {
   }
 }
 
+/** @throws ModelFileError where it cannot be opened. */
+export async function openModelFile(file: string): Promise<FileHandle> {
+  try {
+    return await open(file);
+  } catch (error) {
+    throw new ModelFileError(
+      `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
+    );
+  }
+}
+
 /** @throws ModelFileError where the file ends before. */
 export async function readAt(handle: FileHandle, file: string, from: number, count: number): Promise<Buffer> {
   // A slab of its own: its offset is a multiple of any element.
@@ -66,14 +77,7 @@ export async function readAt(handle: FileHandle, file: string, from: number, cou
 
 /** @throws ModelFileError naming what is wrong with the file. */
 export async function openSafetensorsFile(file: string): Promise<TensorSource> {
-  let handle: FileHandle;
-  try {
-    handle = await open(file);
-  } catch (error) {
-    throw new ModelFileError(
-      `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
-    );
-  }
+  const handle = await openModelFile(file);
   try {
     const { size } = await handle.stat();
     const entries = await decodeHeader(file, size, (from, count) => readAt(handle, file, from, count));

@@ -6,18 +6,10 @@ import { checkRow, planMicrobatches } from '../../../src/policy/engine/microbatc
 import { tinySpec } from '../../../src/policy/tiny/spec.js';
 import { warmUpRows } from '../../../src/policy/tiny/warm-up.js';
 import type { GrammarTable, LearnConfig, LearnRow } from '../../../src/policy/port.js';
+import { WARM_UP_MIX } from '../../support/warm-up-mix.js';
 
 const spec = tinySpec({ layers: 1, width: 8, heads: 2, hidden: 16, context: 96 });
-const mix = {
-  proposeShare: 0.5,
-  proposeLengths: [1, 1, 1],
-  solveLengths: [1, 1, 1],
-  thinkShares: [0.7, 0.7, 0.7],
-  kinds: [1, 1, 1],
-  maxReferences: 2,
-  directLengths: null,
-  inductionTargets: 'drawn',
-} as const;
+const mix = { ...WARM_UP_MIX, proposeShare: 0.5 };
 
 describe('planMicrobatches', () => {
   it('takes every row once and at most maxRows at a time', () => {

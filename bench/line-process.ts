@@ -18,13 +18,12 @@ export class LineProcess {
 
   /**
    * Starts `script` under `interpreter`, sends the first line and waits for `ready`.
-   * @param script of this folder, or a URL
    * @param flags of the interpreter; by default it sees no installed packages
    * @param env beside this process's own
    */
   static async start(
     interpreter: string,
-    script: string | URL,
+    script: URL,
     args: readonly string[],
     first: unknown,
     {
@@ -32,7 +31,7 @@ export class LineProcess {
       env = {},
     }: { readonly flags?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {},
   ): Promise<LineProcess> {
-    const file = fileURLToPath(new URL(script, import.meta.url));
+    const file = fileURLToPath(script);
     const child = spawn(interpreter, [...flags, file, ...args], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, ...env },
