@@ -78,14 +78,14 @@ export interface EventLog {
     to?: Offsets,
     filter?: (event: AzrEvent) => boolean,
   ): AsyncIterable<LoggedEvent>;
-  /** What stands from `from` to `to` in one partition, in offset order. @throws LogGapError. */
+  /** What stands from `from` to `to` in one partition, in offset order, as many at a time as came together. @throws LogGapError. */
   stream(
     topic: string,
     partition: number,
     from: string,
     to: string,
     options?: StreamOptions,
-  ): AsyncIterable<LoggedEvent>;
+  ): AsyncIterable<readonly LoggedEvent[]>;
   close(): Promise<void>;
 }
 

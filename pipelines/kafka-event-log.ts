@@ -183,14 +183,11 @@ class KafkaEventLog implements EventLog {
     filter: (event: AzrEvent) => boolean = () => true,
   ): AsyncGenerator<LoggedEvent> {
     const ends = await this.#ends(topic);
-    for (const [partition, end] of ends.entries())
-      yield* this.stream(
-        topic,
-        partition,
-        from[topic]?.[partition] ?? '0',
-        to?.[topic]?.[partition] ?? end.toString(),
-        { filter },
-      );
+    for (const [partition, end] of ends.entries()) {
+      const begin = from[topic]?.[partition] ?? '0';
+      const until = to?.[topic]?.[partition] ?? end.toString();
+      for await (const events of this.stream(topic, partition, begin, until, { filter })) yield* events;
+    }
   }
 
   async *stream(
@@ -199,13 +196,19 @@ class KafkaEventLog implements EventLog {
     from: string,
     to: string,
     { filter = () => true, onUnreadable, onGap }: StreamOptions = {},
-  ): AsyncGenerator<LoggedEvent> {
-    for await (const message of this.#reader.read(topic, partition, BigInt(from), BigInt(to), onGap)) {
-      const offset = message.offset.toString();
-      const decoded = await this.#decode(message);
-      if (!decoded.ok)
-        onUnreadable?.({ topic, partition, offset, reason: decoded.reason, detail: decoded.detail });
-      else if (filter(decoded.event)) yield { event: decoded.event, partition, offset };
+  ): AsyncGenerator<readonly LoggedEvent[]> {
+    const [first, end] = [BigInt(from), BigInt(to)];
+    for await (const messages of this.#reader.chunks(topic, partition, first, end, onGap)) {
+      const events: LoggedEvent[] = [];
+      for (const message of messages) {
+        const offset = message.offset.toString();
+        const decoding = this.#decode(message);
+        const decoded = decoding instanceof Promise ? await decoding : decoding;
+        if (!decoded.ok)
+          onUnreadable?.({ topic, partition, offset, reason: decoded.reason, detail: decoded.detail });
+        else if (filter(decoded.event)) events.push({ event: decoded.event, partition, offset });
+      }
+      if (events.length > 0) yield events;
     }
   }
 
@@ -221,13 +224,15 @@ class KafkaEventLog implements EventLog {
   ): Promise<Map<string, CollectedEvent>> {
     const set = new Map<string, CollectedEvent>();
     for (const { partition, from, to } of ranges)
-      for await (const message of this.#reader.read(topic, partition, BigInt(from), BigInt(to))) {
-        const decoded = await this.#decode(message);
-        if (!decoded.ok) continue;
-        const { event } = decoded;
-        if (!selects(selector, event) || set.has(event.envelope.eventId)) continue;
-        set.set(event.envelope.eventId, { event, bytes: message.value ?? Buffer.alloc(0) });
-      }
+      for await (const messages of this.#reader.chunks(topic, partition, BigInt(from), BigInt(to)))
+        for (const message of messages) {
+          const decoding = this.#decode(message);
+          const decoded = decoding instanceof Promise ? await decoding : decoding;
+          if (!decoded.ok) continue;
+          const { event } = decoded;
+          if (!selects(selector, event) || set.has(event.envelope.eventId)) continue;
+          set.set(event.envelope.eventId, { event, bytes: message.value ?? Buffer.alloc(0) });
+        }
     return set;
   }
 

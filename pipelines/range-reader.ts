@@ -125,11 +125,17 @@ export class RangeReader {
     }
   }
 
+  /** The messages of `chunks`, one by one. */
+  async *read(...range: Parameters<RangeReader['chunks']>): AsyncGenerator<RawMessage> {
+    for await (const messages of this.chunks(...range)) yield* messages;
+  }
+
   /**
-   * Messages of one partition with from <= offset < to, in order. One fetch is on its way while another is read.
+   * Messages of one partition with from <= offset < to, in order, those of a fetch at a time: a promise a message is a
+   * large part of what reading costs. One fetch is on its way while another is read.
    * @param onGap told of offsets that are gone, which are then passed over. @throws LogGapError where there is none.
    */
-  async *read(
+  async *chunks(
     topic: string,
     partition: number,
     from: bigint,
@@ -137,7 +143,7 @@ export class RangeReader {
     onGap: (gap: LogGap) => void = (gap) => {
       throw new LogGapError(gap);
     },
-  ): AsyncGenerator<RawMessage> {
+  ): AsyncGenerator<readonly RawMessage[]> {
     let next = from;
     let idle = 0;
     let ahead: Fetched | undefined;
@@ -157,6 +163,7 @@ export class RangeReader {
       const last = batches.at(-1);
       const after = last === undefined ? next : behind(last);
       ahead = after > next && after < to ? this.#ahead(topic, partition, after) : undefined;
+      const messages: RawMessage[] = [];
       for (const batch of batches) {
         if ((batch.attributes & IS_CONTROL) === 0)
           for (const record of batch.records) {
@@ -165,10 +172,17 @@ export class RangeReader {
             lacks(offset < to ? offset : to);
             next = offset < to ? offset + 1n : to;
             if (offset < to)
-              yield { key: record.key, value: record.value, headers: record.headers, partition, offset };
+              messages.push({
+                key: record.key,
+                value: record.value,
+                headers: record.headers,
+                partition,
+                offset,
+              });
           }
         if (behind(batch) > next) next = behind(batch);
       }
+      if (messages.length > 0) yield messages;
       // Offsets below `to` were assigned, so they come; a broker that restarts answers late.
       idle = next === before ? idle + 1 : 0;
       if (idle > 120)

@@ -31,7 +31,7 @@ import { archiveOf } from './source.js';
 
 const USAGE = `npm run bench -- pipeline [options]
   --archive DIR    a run that npx azr export log wrote (default: a short run of the tiny preset is made)
-  --iterations N   of the run that is made (default 6)
+  --iterations N   of the run that is made (default 20)
   --events N       events a round at least (default 80000)
   --rounds N       rounds, the medians are shown (default 3)
   --json           the numbers as JSON`;
@@ -80,7 +80,7 @@ function readArguments() {
     return parseArgs({
       options: {
         archive: { type: 'string' },
-        iterations: { type: 'string', default: '6' },
+        iterations: { type: 'string', default: '20' },
         events: { type: 'string', default: '80000' },
         rounds: { type: 'string', default: '3' },
         json: { type: 'boolean', default: false },

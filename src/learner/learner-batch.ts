@@ -68,13 +68,17 @@ export function learnerBatch(
   const rows: BatchRow[] = [];
   for (const { role, kind, subjectId, attempts } of rewards) {
     const group = `${role}.${kind}`;
-    const common = { role, kind, subjectId, grammar: settings.hasGrammar ? group : null, group };
+    const grammar = settings.hasGrammar ? group : null;
     if (role === 'propose') {
       const proposal = proposals.get(subjectId);
       if (!settings.trainPropose || proposal === undefined) continue;
       for (const attempt of attempts)
         rows.push({
-          ...common,
+          role,
+          kind,
+          subjectId,
+          grammar,
+          group,
           purpose: 'propose',
           index: proposal.index,
           sample: attempt.sample,
@@ -93,7 +97,11 @@ export function learnerBatch(
       const completion = sampled.get(attempt.sample);
       if (completion === undefined) continue;
       rows.push({
-        ...common,
+        role,
+        kind,
+        subjectId,
+        grammar,
+        group,
         purpose: solution.purpose,
         index: solution.index,
         sample: attempt.sample,
@@ -120,8 +128,17 @@ export function learnerBatch(
     })),
   );
   return {
-    samples: rewarded.map(({ group: _group, purpose: _purpose, index: _index, ...row }, i) => ({
-      ...row,
+    // Field by field: rest and spread of ten thousand rows an iteration were a third of a replay's time.
+    samples: rewarded.map((row, i) => ({
+      role: row.role,
+      kind: row.kind,
+      subjectId: row.subjectId,
+      grammar: row.grammar,
+      sample: row.sample,
+      promptTokens: row.promptTokens,
+      completionTokens: row.completionTokens,
+      logProbs: row.logProbs,
+      reward: row.reward,
       advantage: advantages[i] ?? 0,
       place: ordered ? i : null,
     })),

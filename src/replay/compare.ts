@@ -32,18 +32,20 @@ export function differences(
   return [{ field, recorded, recomputed }];
 }
 
-/** Whether there is no difference: the common case, which builds no paths. */
+/** Whether there is no difference: the common case, which builds no paths and, over whole batches, no closures. */
 function same(a: unknown, b: unknown): boolean {
   // Avro has one zero and JSON none: -0 and 0 are the same number.
   if (a === b || Object.is(a, b)) return true;
-  if (Array.isArray(a) && Array.isArray(b))
-    return a.length === b.length && a.every((item, i) => same(item, b[i]));
+  if (Array.isArray(a) && Array.isArray(b)) {
+    if (a.length !== b.length) return false;
+    for (let i = 0; i < a.length; i++) if (!same(a[i], b[i])) return false;
+    return true;
+  }
   if (!isObject(a) || !isObject(b)) return false;
   const keys = Object.keys(a);
-  return (
-    keys.length === Object.keys(b).length &&
-    keys.every((key) => Object.hasOwn(b, key) && same(a[key], b[key]))
-  );
+  if (keys.length !== Object.keys(b).length) return false;
+  for (const key of keys) if (!Object.hasOwn(b, key) || !same(a[key], b[key])) return false;
+  return true;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

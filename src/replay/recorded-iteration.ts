@@ -122,9 +122,10 @@ export async function* recordedIterations(
 class PartitionStream {
   readonly topic: string;
   readonly partition: number;
-  readonly #events: AsyncIterator<LoggedEvent>;
-  /** Read, and behind what was asked for. */
-  #ahead: LoggedEvent | undefined;
+  readonly #chunks: AsyncIterator<readonly LoggedEvent[]>;
+  /** Read together, and how many of them were handed out. */
+  #chunk: readonly LoggedEvent[] = [];
+  #taken = 0;
   /** With its first offset and the one behind its last. */
   #damage: (Damage & { readonly from: bigint; readonly to: bigint })[] = [];
   #done = false;
@@ -147,21 +148,25 @@ class PartitionStream {
           detail: `the log has a gap: ${gapText(gap)}`,
         }),
     };
-    this.#events = log.stream(topic, partition, from, to, options)[Symbol.asyncIterator]();
+    this.#chunks = log.stream(topic, partition, from, to, options)[Symbol.asyncIterator]();
   }
 
   async upTo(end: string): Promise<{ events: AzrEvent[]; damage: Damage[] }> {
     const before = BigInt(end);
     const events: AzrEvent[] = [];
     for (;;) {
-      if (this.#ahead === undefined && !this.#done) {
-        const next = await this.#events.next();
-        if (next.done === true) this.#done = true;
-        else this.#ahead = next.value;
+      const next = this.#chunk[this.#taken];
+      if (next !== undefined) {
+        if (BigInt(next.offset) >= before) break;
+        events.push(next.event);
+        this.#taken += 1;
+      } else if (this.#done) break;
+      else {
+        const read = await this.#chunks.next();
+        this.#done = read.done === true;
+        this.#chunk = read.done === true ? [] : read.value;
+        this.#taken = 0;
       }
-      if (this.#ahead === undefined || BigInt(this.#ahead.offset) >= before) break;
-      events.push(this.#ahead.event);
-      this.#ahead = undefined;
     }
     const mine = this.#damage.filter(({ from }) => from < before);
     // A gap may go on in what comes next.
@@ -170,7 +175,7 @@ class PartitionStream {
   }
 
   async close(): Promise<void> {
-    await this.#events.return?.();
+    await this.#chunks.return?.();
   }
 }
 

@@ -101,17 +101,23 @@ async function replayed(
 
 /** The log with some of its events as another would have written them; undefined takes one away. */
 function seenThrough(change: (event: AzrEvent) => AzrEvent | undefined): EventLog {
-  async function* changed(entries: AsyncIterable<LoggedEvent>): AsyncGenerator<LoggedEvent> {
-    for await (const entry of entries) {
-      const event = change(entry.event);
-      if (event !== undefined) yield { ...entry, event };
-    }
+  const changed = (entry: LoggedEvent): LoggedEvent[] => {
+    const event = change(entry.event);
+    return event === undefined ? [] : [{ ...entry, event }];
+  };
+  async function* singly(entries: AsyncIterable<LoggedEvent>): AsyncGenerator<LoggedEvent> {
+    for await (const entry of entries) yield* changed(entry);
+  }
+  async function* together(
+    chunks: AsyncIterable<readonly LoggedEvent[]>,
+  ): AsyncGenerator<readonly LoggedEvent[]> {
+    for await (const entries of chunks) yield entries.flatMap(changed);
   }
   return new Proxy(log, {
     get: (target, name) => {
-      if (name === 'scan') return (...args: Parameters<EventLog['scan']>) => changed(target.scan(...args));
+      if (name === 'scan') return (...args: Parameters<EventLog['scan']>) => singly(target.scan(...args));
       if (name === 'stream')
-        return (...args: Parameters<EventLog['stream']>) => changed(target.stream(...args));
+        return (...args: Parameters<EventLog['stream']>) => together(target.stream(...args));
       const value: unknown = Reflect.get(target, name, target);
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
