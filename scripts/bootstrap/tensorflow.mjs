@@ -3,9 +3,8 @@
 // Kept in the cache: libtensorflow-<version>/{lib,include}, and the compiled addon by the digest of what it is built from.
 // Under node_modules only links. Sources of the library, in order: the PyPI wheel, whose two shared objects export the C
 // interface and whose digest is pinned; then the official C library archive, which has no published digest.
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import {
   mkdir,
   mkdtemp,
@@ -18,24 +17,24 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import { ask, findOnPath } from './programs.mjs';
+import { reasonOf, SetupError } from './setup-error.mjs';
+import { fetchWheel } from './wheel.mjs';
 
 const VERSION = '2.18.1';
 const WHEEL = {
   requirement: `tensorflow-cpu==${VERSION}`,
+  size: '230 MB',
+  platforms: ['manylinux_2_17_x86_64', 'manylinux2014_x86_64'],
   sha256: '810c75d7149d2da0cb2092187817b0dcabb80728ca9f9cf3a61f3f42fadd1298',
+  url: 'https://files.pythonhosted.org/packages/b5/e1/b84084c57092caae04b6f0e1e741d52193b87f870125e22800d0cd57f147/tensorflow_cpu-2.18.1-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl',
 };
 // Google's C archive is published for 2.18.0, the same interface.
 const ARCHIVE =
   'https://storage.googleapis.com/tensorflow/versions/2.18.0/libtensorflow-cpu-linux-x86_64.tar.gz';
 
-/** What is missing, and the one command that mends it. */
-export class TensorflowSetupError extends Error {
-  exitCode = 3;
-}
+const UNPACK_MS = 300_000;
+const COMPILE_MS = 600_000;
 
 /**
  * @param {{root: string, cacheDir: string, log?: (line: string) => void}} options
@@ -44,10 +43,11 @@ export class TensorflowSetupError extends Error {
 export async function ensureTensorflow({ root, cacheDir, log = () => undefined }) {
   const packageDir = path.join(root, 'node_modules', '@tensorflow', 'tfjs-node-gpu');
   if (!existsSync(packageDir))
-    throw new TensorflowSetupError('the package @tensorflow/tfjs-node-gpu is not installed: npm ci');
+    throw new SetupError('the package @tensorflow/tfjs-node-gpu is not installed', 'npm ci');
   if (process.platform !== 'linux' || process.arch !== 'x64')
-    throw new TensorflowSetupError(
-      `platform is ${process.platform}-${process.arch}; accepted is linux-x64 (elsewhere: a Linux x86-64 machine or container)`,
+    throw new SetupError(
+      `platform is ${process.platform}-${process.arch}; accepted is linux-x64`,
+      'use a Linux x86-64 machine or container',
     );
   const library = path.join(cacheDir, `libtensorflow-${VERSION}`);
   let installed = false;
@@ -76,7 +76,7 @@ async function installLibrary(library, cacheDir, log) {
     try {
       await fromWheel(work, staged, log);
     } catch (error) {
-      log(`the wheel could not be had (${firstLine(error)}); trying the official archive`);
+      log(`the wheel could not be had (${reasonOf(error)}); trying the official archive`);
       await fromArchive(work, staged, error);
     }
     await writeFile(path.join(staged, '.complete'), '');
@@ -88,41 +88,11 @@ async function installLibrary(library, cacheDir, log) {
 }
 
 async function fromWheel(work, staged, log) {
-  const python = await firstThatRuns(['python3.11', 'python3']);
-  if (python === undefined)
-    throw new TensorflowSetupError('Python 3 is missing: apt-get install -y python3.11 python3-pip');
-  log(`downloading ${WHEEL.requirement} (230 MB)`);
-  await run(
-    python,
-    [
-      '-m',
-      'pip',
-      'download',
-      '--quiet',
-      '--no-deps',
-      '--only-binary=:all:',
-      '--python-version',
-      '3.11',
-      '--platform',
-      'manylinux_2_17_x86_64',
-      '--platform',
-      'manylinux2014_x86_64',
-      WHEEL.requirement,
-      '-d',
-      work,
-    ],
-    { maxBuffer: 1 << 24 },
-  );
-  const wheel = (await readdir(work)).find((file) => file.endsWith('.whl'));
-  if (wheel === undefined) throw new Error('pip downloaded no wheel');
-  const file = path.join(work, wheel);
-  const digest = await sha256(file);
-  if (digest !== WHEEL.sha256)
-    throw new TensorflowSetupError(
-      `${wheel} has SHA-256 ${digest}; accepted is ${WHEEL.sha256}. Nothing was installed.`,
-    );
+  const wheel = await fetchWheel(WHEEL, work, log);
   log('unpacking the library');
-  await run(python, ['-c', UNPACK, file, staged], { maxBuffer: 1 << 24 });
+  const python = findOnPath('python3.11') ?? findOnPath('python3');
+  if (python === undefined) throw new SetupError('Python 3 is missing', 'apt-get install -y python3.11');
+  await must(python, ['-c', UNPACK, wheel, staged], UNPACK_MS);
   for (const [name, target] of [
     ['libtensorflow.so.2', 'libtensorflow_cc.so.2'],
     ['libtensorflow.so', 'libtensorflow_cc.so.2'],
@@ -154,13 +124,15 @@ async function fromArchive(work, staged, cause) {
     response = await fetch(ARCHIVE, { signal: AbortSignal.timeout(600_000) });
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
   } catch (error) {
-    throw new TensorflowSetupError(
-      `the TensorFlow library can be had neither from PyPI (${firstLine(cause)}) nor from ${ARCHIVE} (${firstLine(error)}). With a network that reaches PyPI: python3.11 -m pip download --no-deps ${WHEEL.requirement}`,
+    throw new SetupError(
+      `the TensorFlow library can be had neither from PyPI (${reasonOf(cause)}) nor from ${ARCHIVE} (${reasonOf(error)})`,
+      'connect to a network that reaches PyPI and run it again',
+      { cause: error },
     );
   }
   const file = path.join(work, 'libtensorflow.tar.gz');
   await writeFile(file, Buffer.from(await response.arrayBuffer()));
-  await run('tar', ['-xzf', file, '-C', staged]);
+  await must('tar', ['-xzf', file, '-C', staged], UNPACK_MS);
 }
 
 async function ensureAddon(packageDir, library, root, cacheDir, log) {
@@ -169,14 +141,13 @@ async function ensureAddon(packageDir, library, root, cacheDir, log) {
   for (const file of (await readdir(sources)).sort()) hash.update(await readFile(path.join(sources, file)));
   const file = path.join(cacheDir, 'tfjs-binding', `${hash.digest('hex').slice(0, 16)}.node`);
   if (existsSync(file)) return { file, built: false };
-  const compiler = await firstThatRuns(['g++', 'c++', 'clang++']);
-  if (compiler === undefined)
-    throw new TensorflowSetupError('a C++ compiler is missing: apt-get install -y g++');
+  const compiler = ['g++', 'c++', 'clang++'].map((name) => findOnPath(name)).find(Boolean);
+  if (compiler === undefined) throw new SetupError('a C++ compiler is missing', 'apt-get install -y g++');
   log('compiling the TensorFlow.js addon');
   await mkdir(path.dirname(file), { recursive: true });
   const temporary = `${file}.${process.pid}.tmp`;
   try {
-    await run(
+    await must(
       compiler,
       [
         '-O2',
@@ -198,11 +169,13 @@ async function ensureAddon(packageDir, library, root, cacheDir, log) {
         '-o',
         temporary,
       ],
-      { maxBuffer: 1 << 24 },
+      COMPILE_MS,
     );
   } catch (error) {
-    throw new TensorflowSetupError(
-      `the TensorFlow.js addon does not compile with ${compiler}: ${String(error.stderr ?? error).slice(0, 2000)}`,
+    throw new SetupError(
+      `the TensorFlow.js addon does not compile with ${compiler}: ${error.message.slice(0, 2000)}`,
+      'apt-get install -y g++ (or the like of your distribution)',
+      { cause: error },
     );
   }
   await rename(temporary, file);
@@ -219,26 +192,8 @@ async function link(target, at) {
   return true;
 }
 
-async function firstThatRuns(commands) {
-  for (const command of commands) {
-    try {
-      await run(command, ['--version']);
-      return command;
-    } catch {
-      // The next one may be there.
-    }
-  }
-  return undefined;
+/** @throws Error with what the program said on standard error where it fails */
+async function must(file, args, timeoutMs) {
+  const { code, stderr } = await ask(file, args, { timeoutMs });
+  if (code !== 0) throw new Error(stderr.trim() || `${path.basename(file)} ended with ${code}`);
 }
-
-async function sha256(file) {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
-  return hash.digest('hex');
-}
-
-const firstLine = (error) =>
-  String(error?.stderr || error?.message || error)
-    .trim()
-    .split('\n')
-    .at(-1);
