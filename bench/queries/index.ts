@@ -87,15 +87,23 @@ async function fill(address: ClickHouseAddress, rows: number): Promise<void> {
   const client = clickHouseClient(address);
   try {
     const answer = await client.query({
-      query: `SELECT toUInt32(count()) AS held FROM (SELECT task_id FROM task_accepted FINAL)`,
+      query: `SELECT run_id AS run, toUInt32(count()) AS tasks FROM (SELECT run_id, task_id FROM task_accepted FINAL) GROUP BY run_id`,
       format: 'JSONEachRow',
     });
-    const held = (await answer.json<{ held: number }>())[0]?.held ?? 0;
+    const tasks = new Map(
+      (await answer.json<{ run: string; tasks: number }>()).map(({ run, tasks: n }) => [run, n]),
+    );
+    const wanted = rows / RUNS;
+    const held = [...tasks.values()].reduce((sum, n) => sum + n, 0);
     if (held === rows) return;
-    if (held > 0)
-      throw new UsageError(`--data holds ${held} task rows; accepted is an empty folder, or --rows ${held}`);
+    if (held > rows || [...tasks.values()].some((n) => n > wanted))
+      throw new UsageError(
+        `--data holds ${held} task rows in ${tasks.size} runs; accepted is an empty folder, one whose filling with --rows ${rows} broke off, or --rows ${held}`,
+      );
+    // The last run that was begun is written again: its tables were filled one after the other, and equal rows collapse.
+    const first = Math.max(0, tasks.size - 1);
     const began = performance.now();
-    for (let run = 0; run < RUNS; run++) {
+    for (let run = first; run < RUNS; run++) {
       for (const { sql } of rowsOfRun(run, rows / (RUNS * ITERATIONS))) await client.command({ query: sql });
       const seconds = ((performance.now() - began) / 1000).toFixed(0);
       process.stderr.write(`run ${run + 1} of ${RUNS} written, ${seconds} s\n`);
