@@ -10,8 +10,8 @@ import json
 import os
 import sys
 
-import abc, ast, bisect, collections, copy, ctypes, dataclasses, enum, functools, heapq, itertools, marshal  # noqa
-import math, operator, re, resource, signal, socket, string, struct, types, typing  # noqa
+import _ast, bisect, collections, copy, ctypes, enum, functools, heapq, itertools, marshal, math, operator, re  # noqa
+import resource, signal, string, struct, types, typing  # noqa
 
 
 def empty(_pair):

@@ -12,7 +12,7 @@ import { findPackages, PACKAGES_FOLDER, PACKAGE_VARIABLES, type Packages } from 
 
 export const PYTHON_VERSION = '3.11';
 export const HARNESS_FOLDER = fileURLToPath(new URL('./harness', import.meta.url));
-const HARNESS_FILES = ['supervisor.py', 'zygote.py', 'child.py', 'analysis.py', 'syntax.py'];
+const HARNESS_FILES = ['supervisor.py', 'jobs.py', 'zygote.py', 'child.py', 'analysis.py', 'syntax.py'];
 /** Where a Python 3.11 is looked for, in this order. */
 const PYTHON_CANDIDATES = ['/usr/bin/python3.11', 'python3.11', 'python3'];
 

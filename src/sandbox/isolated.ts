@@ -1,11 +1,11 @@
 /**
- * One isolated interpreter: a bubblewrap with supervisor and zygote inside, spoken to in frames over its stdin and
- * stdout (u32 little-endian length, JSON). Requests are answered in order; several may be under way.
+ * One isolated interpreter: a bubblewrap with supervisor and templates inside, spoken to in frames over its stdin and
+ * stdout (u32 little-endian length, JSON; first the two filters as bytes). Requests are answered in order; several may be under way.
  */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { sandboxCommand, type Environment } from './environment.js';
-import { assembleFilter } from './seccomp.js';
+import { assembleFilters } from './seccomp.js';
 import type { Limits } from './port.js';
 
 /** A program of a job. `compiled` (base64 of a marshalled code object) stands for the text where there is one. */
@@ -15,7 +15,7 @@ export interface JobProgram {
   readonly inputs: readonly string[];
 }
 
-/** One fork of the zygote. */
+/** One fork of a template. */
 export interface Job extends Limits {
   readonly mode: 'run' | 'analyse' | 'tree' | 'texts';
   readonly programs: readonly JobProgram[];
@@ -42,7 +42,7 @@ export interface InterpreterFacts {
 /** The interpreter's process ended with jobs unanswered; they may be run again elsewhere. */
 export class InterpreterLost extends Error {}
 
-const FILTER = assembleFilter().toString('hex');
+const FILTERS = assembleFilters();
 const START_MS = 30_000;
 const MAX_ANSWER = 1 << 30;
 
@@ -91,7 +91,7 @@ export class IsolatedInterpreter {
     const interpreter = new IsolatedInterpreter(child);
     interpreter.listen();
     const greeting: Promise<unknown> = interpreter.expect(START_MS);
-    interpreter.send({ filter: FILTER });
+    for (const filter of [FILTERS.template, FILTERS.child]) interpreter.sendFrame(filter);
     interpreter.greeting = (await greeting) as InterpreterFacts;
     return interpreter;
   }
@@ -126,7 +126,10 @@ export class IsolatedInterpreter {
 
   private send(message: unknown): void {
     if (this.lost !== undefined) return;
-    const body = Buffer.from(JSON.stringify(message), 'utf8');
+    this.sendFrame(Buffer.from(JSON.stringify(message), 'utf8'));
+  }
+
+  private sendFrame(body: Buffer): void {
     const header = Buffer.alloc(4);
     header.writeUInt32LE(body.length);
     this.process.stdin.write(Buffer.concat([header, body]));

@@ -1,10 +1,13 @@
 /**
  * Intrinsic terms in real runs of two iterations, from one seed: without terms, with every term at coefficient 0, and with
  * every term paid. What is measured, what it is worth, what replay finds, and what the log lets one measure afterwards.
+ * What the terms of the recorded programs must be, CPython says (intrinsic_terms.py), and not our own measures.
  */
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EventLog, LoggedEvent } from '../../pipelines/event-log.js';
 import { createEventLog } from '../../pipelines/kafka-event-log.js';
@@ -13,7 +16,6 @@ import type { AzrEvent } from '../../schemas/generated/events.js';
 import { dataOf } from '../../src/activities/facts.js';
 import { countTask, emptyTypeCounters } from '../../src/buffer/type-counters.js';
 import { readState, type StackState } from '../../src/config/stack-state.js';
-import { combine } from '../../src/reward/combine.js';
 import {
   INDUCTION_TERMS,
   PROGRAM_TERMS,
@@ -29,23 +31,25 @@ const TERMS: readonly IntrinsicTerm[] = [...PROGRAM_TERMS, ...INDUCTION_TERMS];
 const DIVERSITY = TERMS.filter((term) => term.endsWith('answer_diversity'));
 const SMALL = [
   ...SMALL_MODEL,
-  // Long enough to solve some tasks of every kind, so that every family of terms is paid.
+  // Long enough to solve some tasks of every kind and not all, so that every term is paid.
   'policy.warmUp.steps=200',
   'propose.batch=16',
   'solve.batch=4',
   'evaluation.perBucket=2',
   'evaluation.every=2',
 ];
-const every = (coefficient: number): string[] =>
+const every = (coefficient: number, enabled = true): string[] =>
   TERMS.flatMap((term) => [
-    `reward.intrinsic.${term}.enabled=true`,
+    `reward.intrinsic.${term}.enabled=${enabled}`,
     `reward.intrinsic.${term}.coefficient=${coefficient}`,
   ]);
 const RUNS: Readonly<Record<'off' | 'weightless' | 'paid', readonly string[]>> = {
-  off: [],
+  off: every(0.4, false),
   weightless: every(0),
   paid: [
     ...every(0.4),
+    // Many proposals, so that some of each kind teach.
+    'propose.batch=32',
     ...DIVERSITY.map((term) => `reward.intrinsic.${term}.rule=hierarchical`),
     'reward.intrinsic.halstead.cap=0.01',
     'reward.combine=multiply_sum',
@@ -140,6 +144,37 @@ const proposerRewards = (run: string): Promise<RewardRow[]> =>
     `select subject_id as subject, kind, reward, component, raw, coefficient, cap, value from reward_assigned final where run_id = '${run}' and role = 'propose' order by subject, component`,
   );
 
+/** By proposal, the raw value of each term that applies to its kind, by CPython from the recorded tasks alone. */
+async function byCPython(
+  run: string,
+  rule: 'flat' | 'hierarchical',
+): Promise<ReadonlyMap<string, Readonly<Record<string, number>>>> {
+  const proposals = dataOf(await eventsOf(run, topicOf('ProposalSampled')), 'ProposalSampled');
+  const shownTo = new Map(proposals.map((proposal) => [proposal.proposalId, proposal.referenceTaskIds]));
+  const programs = new Map<string, string>();
+  const iterations: object[][] = [];
+  for (const { envelope, ...event } of await eventsOf(run, topicOf('TaskAccepted'))) {
+    if (event.type !== 'TaskAccepted') continue;
+    const { taskId, proposalId: id, kind, originalCode: code, inputs, outputs } = event.data;
+    programs.set(taskId, code);
+    const references = id === null ? [] : (shownTo.get(id) ?? []);
+    (iterations[envelope.iteration] ??= []).push({ id, kind, code, inputs, outputs, references });
+  }
+  const input = JSON.stringify(
+    { rule, iterations: Array.from(iterations, (tasks) => tasks ?? []) },
+    (key, value) =>
+      key === 'references' ? (value as string[]).map((id) => programs.get(id)) : (value as unknown),
+  );
+  const script = fileURLToPath(new URL('./intrinsic_terms.py', import.meta.url));
+  const { status, stdout, stderr } = spawnSync('/usr/bin/python3.11', ['-I', script], {
+    input,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  if (status !== 0) throw new Error(`intrinsic_terms.py ended with ${status}: ${stderr}`);
+  return new Map(Object.entries(JSON.parse(stdout) as Record<string, Record<string, number>>));
+}
+
 describe('intrinsic terms', () => {
   it('that are off measure nothing and add no component', async () => {
     expect(dataOf(await eventsOf('off', topicOf('IntrinsicsMeasured')), 'IntrinsicsMeasured')).toEqual([]);
@@ -161,31 +196,53 @@ describe('intrinsic terms', () => {
     expect(measured.map(({ measure }) => measure).sort()).toEqual([...TERMS].sort());
   });
 
-  it('that are paid stand in the reward by name with raw value, coefficient, cap and value', async () => {
-    const bySubject = new Map<string, RewardRow[]>();
-    for (const row of await proposerRewards('paid'))
-      bySubject.set(row.subject, [...(bySubject.get(row.subject) ?? []), row]);
-    const paid = new Set<string>();
-    for (const rows of bySubject.values()) {
-      const u = rows.find(({ component }) => component === 'learnability');
-      const terms = rows.filter(({ component }) => TERMS.some((term) => term === component));
-      if (u === undefined || u.raw === 0) {
-        expect(terms).toEqual([]);
-        continue;
+  it('of the recorded programs are what CPython makes of them', async () => {
+    for (const [run, rule] of [
+      ['weightless', 'flat'],
+      ['paid', 'hierarchical'],
+    ] as const) {
+      const expected = await byCPython(run, rule);
+      const measured = dataOf(await eventsOf(run, topicOf('IntrinsicsMeasured')), 'IntrinsicsMeasured');
+      expect(measured.map(({ proposalId }) => proposalId).sort()).toEqual([...expected.keys()].sort());
+      for (const { proposalId, measures } of measured) {
+        const wanted = expected.get(proposalId) ?? {};
+        expect(measures.map(({ name }) => name)).toEqual(Object.keys(wanted));
+        for (const { name, raw } of measures)
+          expect(raw, `${name} of ${proposalId}`).toBeCloseTo(wanted[name] ?? NaN, 9);
       }
-      const wanted = u.kind === 'induction' ? INDUCTION_TERMS : PROGRAM_TERMS;
-      expect(terms.map(({ component }) => component).sort()).toEqual([...wanted].sort());
-      for (const { component, raw, coefficient, cap, value } of terms) {
-        expect([coefficient, cap]).toEqual([0.4, component === 'halstead' ? 0.01 : 0.5]);
-        expect(value).toBe(Math.min(coefficient * raw, cap ?? Infinity));
-      }
-      const values = terms.map(({ value }) => value);
-      expect(u.reward).toBeCloseTo(combine(u.raw, values, 'multiply_sum'), 12);
-      for (const term of wanted) paid.add(term);
     }
-    // Which kinds had a proposal that teaches depends on a policy that has hardly learned; one of them did.
-    expect(paid.size).toBeGreaterThan(0);
-    const table = await azrJson<{ run_id: string; component: string }[]>([
+  });
+
+  it('that are paid stand in the reward by name with raw value, coefficient, cap and value', async () => {
+    const expected = await byCPython('paid', 'hierarchical');
+    const rewards = dataOf(await eventsOf('paid', topicOf('RewardAssigned')), 'RewardAssigned');
+    const paid = new Set<string>();
+    for (const { role, kind, subjectId, attempts } of rewards) {
+      if (role !== 'propose') continue;
+      for (const { reward, components } of attempts) {
+        const [learnability, ...others] = components;
+        const u = learnability?.name === 'learnability' ? learnability.raw : 0;
+        if (u === 0) {
+          expect(components.filter(({ name }) => TERMS.some((term) => term === name))).toEqual([]);
+          continue;
+        }
+        const names = kind === 'induction' ? INDUCTION_TERMS : PROGRAM_TERMS;
+        expect(others.map(({ name }) => name)).toEqual(names);
+        let sum = 0;
+        for (const { name, raw, coefficient, cap, value } of others) {
+          const bound = name === 'halstead' ? 0.01 : 0.5;
+          const wanted = expected.get(subjectId)?.[name] ?? NaN;
+          expect(raw, `${name} of ${subjectId}`).toBeCloseTo(wanted, 9);
+          expect([coefficient, cap]).toEqual([0.4, bound]);
+          expect(value, `${name} of ${subjectId}`).toBeCloseTo(Math.min(0.4 * wanted, bound), 9);
+          sum += Math.min(0.4 * wanted, bound);
+          paid.add(name);
+        }
+        expect(reward, subjectId).toBeCloseTo(u * sum, 9);
+      }
+    }
+    expect([...paid].sort()).toEqual([...TERMS].sort());
+    const table = await azrJson<{ component: string }[]>([
       'sql',
       '--saved',
       'reward-components',
@@ -194,8 +251,7 @@ describe('intrinsic terms', () => {
       '--json',
     ]);
     const shown = table.map(({ component }) => component);
-    const terms = TERMS.filter((term) => shown.includes(term));
-    expect([...terms].sort()).toEqual([...paid].sort());
+    for (const term of TERMS) expect(shown).toContain(term);
   });
 
   it('replay without a difference, measured anew', async () => {

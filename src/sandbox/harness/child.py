@@ -9,10 +9,8 @@ import struct
 import sys
 import types
 
-import analysis
 import enum
 import gc
-import syntax
 
 HEADER = struct.Struct("<I")
 MAX_DEPTH = 100
@@ -175,8 +173,11 @@ def has_room(size):
     return False
 
 
-# Modes in which the child parses and runs nothing: one frame a program.
-STATIC = {"analyse": analysis.analyse, "tree": syntax.tree, "texts": syntax.texts}
+def static_mode(mode):
+    """What a child does that parses and runs nothing: one frame a program. Only some templates have these modules."""
+    import analysis
+    import syntax
+    return {"analyse": analysis.analyse, "tree": syntax.tree, "texts": syntax.texts}[mode]
 
 
 def main(request, room):
@@ -186,11 +187,12 @@ def main(request, room):
     """
     mode, cap, programs, stepwise = marshal.loads(request)
     del request
-    if mode in STATIC:
+    if mode != "run":
+        parse = static_mode(mode)
         # A tree is many objects and no garbage.
         gc.disable()
         for code, _ in programs:
-            emit(STATIC[mode](code).encode("ascii"))
+            emit(parse(code).encode("ascii"))
         _exit(0)
     frames = []
     shared = _len(programs) > 1 or _len(programs[0][1]) > 1
