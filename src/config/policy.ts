@@ -4,6 +4,8 @@
  * Names are the field's; where the published code has another name, its argument stands in the comment.
  */
 import { z } from 'zod';
+import { seedOf } from '../coordinates.js';
+import { ADAPTABLE, type FreshAdapters } from '../policy/port.js';
 import { WRAPPERS } from '../policy/text/envelope.js';
 import { ENTRY_RULES } from '../policy/text/program.js';
 import { INDUCTION_TARGETS } from '../policy/tiny/warm-up.js';
@@ -84,6 +86,11 @@ const huggingface = z.strictObject({
   loraRank: count.max(1024).nullable().default(null),
   /** Scale of the adapters, alpha; their output is multiplied by alpha / rank. */
   loraAlpha: z.number().positive().default(32),
+  /** The linear maps that have adapters, by PEFT's names (target_modules). */
+  loraTargets: z
+    .array(z.enum(ADAPTABLE))
+    .min(1)
+    .default([...ADAPTABLE]),
   /** Keep layer inputs alone and recompute the rest (actor_rollout_ref.model.enable_gradient_checkpointing). */
   gradientCheckpointing: z.boolean().default(true),
   /** How proposed programs are read; see policy/text/program.ts. */
@@ -104,6 +111,16 @@ export const policySchema = z.discriminatedUnion('kind', [tiny, huggingface]);
 export type PolicyConfig = z.infer<typeof policySchema>;
 export type TinyPolicyConfig = Extract<PolicyConfig, { kind: 'tiny' }>;
 export type HuggingFacePolicyConfig = Extract<PolicyConfig, { kind: 'huggingface' }>;
+
+/** The adapters that a run trains; undefined where it trains every weight. @param seed of the run */
+export function freshAdapters(
+  { loraRank: rank, loraAlpha: alpha, loraTargets }: HuggingFacePolicyConfig,
+  seed: number,
+): FreshAdapters | undefined {
+  if (rank === null) return undefined;
+  const targets = ADAPTABLE.filter((name) => loraTargets.includes(name));
+  return { lora: { rank, alpha, targets }, seed: seedOf(seed, 'adapters') };
+}
 
 /** The policy of a run whose step only exists for `tiny`. @throws TypeError for another: a worker got a wrong run. */
 export function tinyPolicy(policy: PolicyConfig): TinyPolicyConfig {

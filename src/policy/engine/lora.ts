@@ -37,7 +37,10 @@ export const adapterName = (layer: number, target: Adaptable, half: AdapterHalf)
 export const loraScale = ({ rank, alpha }: LoraSpec): number => alpha / rank;
 
 /** Rows, and columns by part, of a parameter that can have adapters. */
-export function projectionShape(spec: ModelSpec, parameter: string): { in: number; parts: readonly number[] } {
+export function projectionShape(
+  spec: ModelSpec,
+  parameter: string,
+): { in: number; parts: readonly number[] } {
   const { parts } = attentionShape(spec);
   const { width, hidden } = spec;
   switch (parameter) {
