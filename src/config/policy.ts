@@ -93,6 +93,23 @@ const huggingface = z.strictObject({
     .default([...ADAPTABLE]),
   /** Keep layer inputs alone and recompute the rest (actor_rollout_ref.model.enable_gradient_checkpointing). */
   gradientCheckpointing: z.boolean().default(true),
+  /**
+   * What completions are drawn from, and what ends them; where the preset is silent, generation_config.json speaks
+   * (config/model-sampling.ts). Log-probabilities are recorded without truncation: a run that truncates learns from draws
+   * that its ratios do not describe.
+   */
+  sampling: z
+    .strictObject({
+      /** From so many of the likeliest tokens; 0 is all. */
+      topK: z.number().int().min(0).default(0),
+      /** From the fewest tokens whose mass reaches this; 1 is all. */
+      topP: z.number().gt(0).max(1).default(1),
+      /** From tokens at least this share as likely as the likeliest; 0 is all. */
+      minP: share.default(0),
+      /** Texts that end a completion, beside the model's end tokens. */
+      stop: z.array(z.string().min(1)).default([]),
+    })
+    .prefault({}),
   /** How proposed programs are read; see policy/text/program.ts. */
   program: z
     .strictObject({

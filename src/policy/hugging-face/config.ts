@@ -11,10 +11,10 @@ import { checkSpec } from '../engine/parameters.js';
 import type { ModelSpec, RotaryScaling } from '../port.js';
 import type { Dtype } from '../safetensors/dtypes.js';
 import { ModelFileError } from '../safetensors/format.js';
+import { generationFields } from './generation-config.js';
 import { Fields, readJson } from './json-fields.js';
 
 export const CONFIG_FILE = 'config.json';
-export const GENERATION_CONFIG_FILE = 'generation_config.json';
 
 interface Architecture {
   /** The class whose weights are read: with a language model's head. */
@@ -68,15 +68,7 @@ export async function readHuggingFaceConfig(
 ): Promise<HuggingFaceConfig> {
   const file = path.join(folder, CONFIG_FILE);
   const fields = new Fields(file, await readJson(file));
-  const generation = path.join(folder, GENERATION_CONFIG_FILE);
-  const generationFields = await readJson(generation).then(
-    (values) => new Fields(generation, values),
-    (error: unknown) => {
-      if (error instanceof ModelFileError && error.message.includes('(ENOENT)')) return undefined;
-      throw error;
-    },
-  );
-  return parseConfig(file, fields, generationFields, hasOutputMatrix);
+  return parseConfig(file, fields, await generationFields(folder), hasOutputMatrix);
 }
 
 const DTYPE_NAMES: Readonly<Record<Dtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
