@@ -8,6 +8,7 @@ import { PAPER_KINDS, type TaskKind } from '../tasks/types.js';
 import type { EvaluateSteps } from '../../workflows/steps.js';
 import type { ScoreLine } from '../../workflows/types.js';
 import type { EvaluateDependencies } from './dependencies.js';
+import { stopStrings } from './draw-settings.js';
 import { fact, originOf } from './facts.js';
 import { withHeartbeat } from './heartbeat.js';
 
@@ -32,11 +33,16 @@ export function makeEvaluate(dependencies: EvaluateDependencies): EvaluateSteps[
             prompt: prompt.tokens,
             seed: 0,
             temperature: 0,
+            ...stopStrings(config),
             maxTokens: prompt.maxTokens,
             ...(prompt.grammar === undefined ? {} : { grammar: prompt.grammar }),
           };
         }),
-        { signal, onProgress: (tokens) => report({ tokens }) },
+        {
+          signal,
+          onProgress: (tokens) => report({ tokens }),
+          ...(codec.tokenTexts === undefined ? {} : { tokenTexts: codec.tokenTexts }),
+        },
       );
       const answers = examples.map(({ task }, i) => {
         const sample = samples[i];

@@ -2,6 +2,7 @@
 import { seedPool } from '../buffer/seed-pool.js';
 import type { RolloutSteps } from '../../workflows/steps.js';
 import type { RolloutDependencies } from './dependencies.js';
+import { drawSettings } from './draw-settings.js';
 import { earlierFacts } from './earlier.js';
 import { fact, originOf } from './facts.js';
 import { noProposals } from './generate-tasks.js';
@@ -35,7 +36,7 @@ export function makePropose(dependencies: RolloutDependencies): RolloutSteps['pr
                 id: planned.proposalId,
                 prompt: planned.prompt.tokens,
                 seed: planned.seed,
-                temperature: config.propose.temperature,
+                ...drawSettings(config, config.propose.temperature),
                 maxTokens: planned.prompt.maxTokens,
                 ...(planned.prompt.grammar === undefined ? {} : { grammar: planned.prompt.grammar }),
               },
@@ -65,7 +66,7 @@ export function makePropose(dependencies: RolloutDependencies): RolloutSteps['pr
         async (events) => {
           await log.append(events, context.since);
         },
-        { signal, report },
+        { signal, report, tokenTexts: codec.tokenTexts },
       );
       const [proposals] = await log.append([...earlier, ...fresh], context.since);
       if (proposals === undefined) throw new Error(`iteration ${context.iteration} made no proposal`);

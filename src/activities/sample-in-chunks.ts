@@ -1,6 +1,6 @@
 /** Samples many prompts in chunks, each recorded before the next: what a dead worker had finished is kept. */
 import type { AzrEvent, Finish } from '../../schemas/generated/events.js';
-import type { CheckpointRef, PolicyEngine, Sample, SampleRequest } from '../policy/port.js';
+import type { CheckpointRef, PolicyEngine, Sample, SampleRequest, TokenTexts } from '../policy/port.js';
 
 /** Large enough to keep the sampler's batch full, small enough to lose little. */
 const CHUNK_REQUESTS = 4096;
@@ -20,7 +20,12 @@ export async function sampleInChunks<T>(
   planned: readonly Planned<T>[],
   toEvent: (item: T, samples: readonly Sample[]) => AzrEvent,
   record: (events: readonly AzrEvent[]) => Promise<void>,
-  options: { readonly signal: AbortSignal; readonly report: (detail: unknown) => void },
+  options: {
+    readonly signal: AbortSignal;
+    readonly report: (detail: unknown) => void;
+    /** Needed by requests with stop strings. */
+    readonly tokenTexts: TokenTexts | undefined;
+  },
 ): Promise<AzrEvent[]> {
   const all: AzrEvent[] = [];
   const chunks = chunked(planned);
@@ -28,7 +33,11 @@ export async function sampleInChunks<T>(
     const samples = await engine.sample(
       checkpoint,
       chunk.flatMap(({ requests }) => requests),
-      { signal: options.signal, onProgress: (tokens) => options.report({ tokens, number }) },
+      {
+        signal: options.signal,
+        onProgress: (tokens) => options.report({ tokens, number }),
+        ...(options.tokenTexts === undefined ? {} : { tokenTexts: options.tokenTexts }),
+      },
     );
     let at = 0;
     const events = chunk.map(({ item, requests }) => {

@@ -2,6 +2,7 @@
 import { seedOf } from '../coordinates.js';
 import type { RolloutSteps } from '../../workflows/steps.js';
 import type { RolloutDependencies } from './dependencies.js';
+import { drawSettings } from './draw-settings.js';
 import { earlierFacts } from './earlier.js';
 import { dataOf, fact, originOf } from './facts.js';
 import { withHeartbeat } from './heartbeat.js';
@@ -39,7 +40,7 @@ export function makeSolve(dependencies: RolloutDependencies): RolloutSteps['solv
               id: `${group.groupId}/${sample}`,
               prompt: prompt.tokens,
               seed,
-              temperature,
+              ...drawSettings(config, temperature),
               maxTokens: prompt.maxTokens,
               ...(prompt.grammar === undefined ? {} : { grammar: prompt.grammar }),
             })),
@@ -80,7 +81,7 @@ export function makeSolve(dependencies: RolloutDependencies): RolloutSteps['solv
         async (events) => {
           await log.append(events, context.since);
         },
-        { signal, report },
+        { signal, report, tokenTexts: codec.tokenTexts },
       );
       const [solutions] = await log.append([...earlier, ...fresh], context.since);
       if (solutions === undefined)

@@ -5,7 +5,7 @@
 import path from 'node:path';
 import { seedOf } from '../coordinates.js';
 import { requireModelFolder } from '../config/policy-present.js';
-import { tinyPolicy } from '../config/policy.js';
+import { freshAdapters, tinyPolicy } from '../config/policy.js';
 import type { RunConfig } from '../config/run.js';
 import { checkpointFolder } from '../learner/checkpoint-folder.js';
 import type { CheckpointRef, ImitationConfig, LearnRow, PolicyEngine } from '../policy/port.js';
@@ -25,7 +25,11 @@ export function makeWarmUp(dependencies: LearnerDependencies): LearnerSteps['war
       const folder = checkpointFolder(checkpoints, run.runId, 0);
       const first =
         config.policy.kind === 'huggingface'
-          ? await engine.importModel(await requireModelFolder(config.policy), folder)
+          ? await engine.importModel(
+              await requireModelFolder(config.policy),
+              folder,
+              freshAdapters(config.policy, config.seed),
+            )
           : await warmedUp(
               engine,
               config,

@@ -1,18 +1,22 @@
 /**
  * A run's checkpoint as a folder that Transformers loads: config.json, safetensors, the tokenizer of the model that the
- * run began with, and a model card. The folder is filled beside and moved into place whole.
+ * run began with, and a model card. What adapters add is merged into the weights; or they are written alone, as PEFT loads
+ * them over the model that the run began with. The folder is filled beside and moved into place whole.
  */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { EventLog } from '../../pipelines/event-log.js';
 import { topicOf } from '../../pipelines/topics.js';
 import type { EventDataByType } from '../../schemas/generated/events.js';
+import { UsageError } from '../config/errors.js';
 import { modelFolder } from '../config/model-folder.js';
 import { checkRunConfig } from '../config/presets.js';
-import { openCheckpoint } from '../learner/checkpoint.js';
+import { openCheckpoint, openFrozen, type OpenCheckpoint } from '../learner/checkpoint.js';
+import { mergedParameter } from '../policy/engine/merge-adapters.js';
 import { CONFIG_FILE, nameDtype } from '../policy/hugging-face/config.js';
 import { configOfSpec } from '../policy/hugging-face/config-of-spec.js';
 import { copyModelFiles } from '../policy/hugging-face/model-files.js';
+import { writePeftAdapter } from '../policy/hugging-face/peft.js';
 import { writeParameters } from '../policy/hugging-face/weights.js';
 import type { Dtype } from '../policy/safetensors/dtypes.js';
 import { checkpointAt, completedIteration, completedRun } from './completed-run.js';
@@ -28,11 +32,14 @@ export interface ExportModelOptions {
   /** Under which the log's relative checkpoint folders lie. */
   readonly dataFolder: string;
   readonly dtype: Dtype;
+  /** The adapters alone; default false. */
+  readonly adapters?: boolean;
 }
 
 /**
  * @returns undefined where the log has no RunStarted of that run.
- * @throws UsageError where the iteration is not completed, its checkpoint is missing, or the folder is in use.
+ * @throws UsageError where the iteration is not completed, its checkpoint is missing, the folder is in use, or adapters are
+ * asked for of a run that trains every weight.
  * @throws CorruptCheckpointError naming a damaged file.
  */
 export async function exportModel(
@@ -65,21 +72,47 @@ export async function exportModel(
   };
   const checkpoint = await openCheckpoint(ref);
   try {
+    if (options.adapters === true && checkpoint.spec.lora === undefined)
+      throw new UsageError(
+        `--lora writes adapters, and run ${runId} has none: it trains every weight (policy.loraRank is null); accepted is azr export without --lora`,
+      );
     await placeFolder(path.resolve(folder), async (beside) => {
+      if (options.adapters === true) {
+        const read = async (name: string): Promise<Float32Array> =>
+          (await checkpoint.weights.read(name)).data;
+        await writePeftAdapter(checkpoint.spec, facts.base, read, beside, { dtype });
+        await writeFile(path.join(beside, 'README.md'), modelCard(facts, 'adapters'));
+        return;
+      }
       const base = config.policy.kind === 'huggingface' ? await modelFolder(config.policy) : undefined;
       const file = path.join(beside, CONFIG_FILE);
       if (base === undefined)
         await writeFile(file, `${JSON.stringify(configOfSpec(checkpoint.spec), null, 2)}\n`);
       else await copyModelFiles(base, beside);
       await nameDtype(file, dtype);
-      const read = async (name: string): Promise<Float32Array> => (await checkpoint.weights.read(name)).data;
-      await writeParameters(checkpoint.spec, read, beside, { dtype });
+      await writeMerged(checkpoint, beside, dtype);
       await writeFile(path.join(beside, 'README.md'), modelCard(facts));
     });
   } finally {
     await checkpoint.close();
   }
   return facts;
+}
+
+/** One parameter after the other, with what its adapters add. */
+async function writeMerged(checkpoint: OpenCheckpoint, folder: string, dtype: Dtype): Promise<void> {
+  const { spec, weights } = checkpoint;
+  const frozen = checkpoint.frozen === undefined ? undefined : await openFrozen(checkpoint.frozen);
+  const trained = async (name: string): Promise<Float32Array> => (await weights.read(name)).data;
+  const read = async (name: string): Promise<Float32Array> =>
+    frozen === undefined
+      ? trained(name)
+      : mergedParameter(spec, name, (await frozen.read(name)).data, trained);
+  try {
+    await writeParameters(spec, read, folder, { dtype });
+  } finally {
+    await frozen?.close();
+  }
 }
 
 /** Up to an iteration, first write first. */

@@ -16,8 +16,11 @@ export interface CardFacts {
   }[];
 }
 
-/** Markdown with the hub's metadata block. */
-export function modelCard(facts: CardFacts): string {
+/**
+ * Markdown with the hub's metadata block.
+ * @param holds what the folder has: the whole model, or the adapters that PEFT loads over the model it began from.
+ */
+export function modelCard(facts: CardFacts, holds: 'model' | 'adapters' = 'model'): string {
   const { runId, iteration, preset, configHash, checkpointDigest, base, evaluations } = facts;
   const rows = evaluations.flatMap(({ iteration: at, data: { benchmark, scores } }) =>
     scores.map(
@@ -27,7 +30,7 @@ export function modelCard(facts: CardFacts): string {
   );
   return [
     '---',
-    'library_name: transformers',
+    `library_name: ${holds === 'adapters' ? 'peft' : 'transformers'}`,
     ...(base === null ? [] : [`base_model: ${base}`]),
     'tags:',
     '  - absolute-zero',
@@ -40,6 +43,9 @@ export function modelCard(facts: CardFacts): string {
     `- run: ${runId}, iteration ${iteration}, preset ${preset}`,
     `- configuration: SHA-256 ${configHash}`,
     `- checkpoint: SHA-256 of its manifest ${checkpointDigest}`,
+    ...(holds === 'adapters'
+      ? ['- holds: low-rank adapters, to be loaded over the model that it began from']
+      : []),
     `- began from: ${base ?? 'weights drawn at random, and a warm-up on generated programs'}`,
     ...(base === null
       ? [

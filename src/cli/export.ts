@@ -8,6 +8,7 @@ import { createEventLog } from '../../pipelines/kafka-event-log.js';
 import { exportModel } from '../archive/export-model.js';
 import { exportRun } from '../archive/export-run.js';
 import { filesOf } from '../archive/manifest.js';
+import { ADAPTER_CONFIG } from '../policy/hugging-face/peft.js';
 import { say, sayJson } from './output.js';
 import { dtypeOption } from './pretrained.js';
 import { parseRunPoint } from './run-point.js';
@@ -23,30 +24,34 @@ export function addExportCommands(program: Command): void {
     .argument('<run@iteration>', 'a completed iteration; 0 is after the warm-up; without @ the newest')
     .argument('<dir>', 'a new or an empty folder')
     .option('--dtype <type>', 'of the weights that are written: F32, F16, BF16', 'F32')
+    .option('--lora', 'the adapters alone, as PEFT loads them; without it they are merged into the weights')
     .option('--json', 'print the facts of the model card as JSON')
-    .action(async (at: string, folder: string, options: { dtype: string; json?: boolean }) => {
-      const { run: runId, iteration } = parseRunPoint(at);
-      const dtype = dtypeOption(options.dtype);
-      const session = await openSession();
-      const log = await createEventLog(session.addresses);
-      try {
-        const facts = await exportModel(log, {
-          runId,
-          ...(iteration === undefined ? {} : { iteration }),
-          folder: path.resolve(folder),
-          dataFolder: session.config.dataDir,
-          dtype,
-        });
-        if (facts === undefined) throw await unknownRun(session, runId);
-        if (options.json === true) sayJson(facts);
-        else
-          say(
-            `run ${runId} at iteration ${facts.iteration}: config.json, ${dtype} weights and a model card in ${folder}`,
-          );
-      } finally {
-        await log.close();
-      }
-    });
+    .action(
+      async (at: string, folder: string, options: { dtype: string; lora?: boolean; json?: boolean }) => {
+        const { run: runId, iteration } = parseRunPoint(at);
+        const dtype = dtypeOption(options.dtype);
+        const session = await openSession();
+        const log = await createEventLog(session.addresses);
+        try {
+          const facts = await exportModel(log, {
+            runId,
+            ...(iteration === undefined ? {} : { iteration }),
+            folder: path.resolve(folder),
+            dataFolder: session.config.dataDir,
+            dtype,
+            adapters: options.lora === true,
+          });
+          if (facts === undefined) throw await unknownRun(session, runId);
+          if (options.json === true) sayJson(facts);
+          else
+            say(
+              `run ${runId} at iteration ${facts.iteration}: ${options.lora === true ? ADAPTER_CONFIG : 'config.json'}, ${dtype} weights and a model card in ${folder}`,
+            );
+        } finally {
+          await log.close();
+        }
+      },
+    );
   group
     .command('log')
     .description("a run's events (Avro files, one an event type) and checkpoints, with a manifest of digests")

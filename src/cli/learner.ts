@@ -8,6 +8,7 @@ import { dtypeOption, naming, numberOption, withPretrained } from './pretrained.
 
 interface StepOptions {
   readonly model: string;
+  readonly adapter?: string;
   readonly batch: string;
   readonly out: string;
   readonly lr: string;
@@ -30,6 +31,7 @@ export function addLearnerCommands(program: Command): void {
     .command('step')
     .description('one AdamW update of the clipped policy loss; writes a folder of the same layout')
     .requiredOption('--model <dir>')
+    .option('--adapter <dir>', 'as PEFT lays it out: it is trained over the model, and written in its layout')
     .requiredOption('--batch <file>', 'JSON: rows of {ids, mask, advantage, oldLogprobs}')
     .requiredOption('--out <dir>', 'a new or empty folder, or a model of before, which is replaced')
     .option('--lr <n>', 'learning rate', '1e-6')
@@ -57,16 +59,23 @@ mask and oldLogprobs have one entry a token of ids (the first is not looked at),
       const rows = await naming(() => readBatchFile(options.batch));
       const dtype = dtypeOption(options.dtype);
       const config = configOf(options);
-      const metrics = await withPretrained(options.model, async (model) => {
-        await model.checkSave(options.out);
-        const { groups: _one, ...statistics } = await model.step(rows, config);
-        await model.save(options.out, { dtype });
-        return { ...statistics, config };
-      });
+      const metrics = await withPretrained(
+        options.model,
+        async (model) => {
+          const what = options.adapter === undefined ? 'model' : 'adapter';
+          await model.checkSave(options.out, what);
+          const { groups: _one, ...statistics } = await model.step(rows, config);
+          await (what === 'model'
+            ? model.save(options.out, { dtype })
+            : model.saveAdapter(options.out, { dtype }));
+          return { ...statistics, config };
+        },
+        options,
+      );
       if (options.json === true) sayJson(metrics);
       else
         say(
-          `loss ${metrics.loss}, gradient norm ${metrics.gradNorm}, entropy ${metrics.entropy} nats, ${metrics.tokens} tokens of ${metrics.rows} rows; the new model is in ${options.out}`,
+          `loss ${metrics.loss}, gradient norm ${metrics.gradNorm}, entropy ${metrics.entropy} nats, ${metrics.tokens} tokens of ${metrics.rows} rows; the new ${options.adapter === undefined ? 'model' : 'adapter'} is in ${options.out}`,
         );
     });
 }

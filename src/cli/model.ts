@@ -9,8 +9,11 @@ import { addModelFetchCommand } from './model-fetch.js';
 import { say, sayJson } from './output.js';
 import { idsOption, naming, numberOption, withPretrained } from './pretrained.js';
 
+const ADAPTER_HELP = 'a low-rank adapter as PEFT lays it out, over the model';
+
 interface GenerateOptions {
   readonly model: string;
+  readonly adapter?: string;
   readonly prompt?: string;
   readonly ids?: string;
   readonly maxNew: string;
@@ -37,12 +40,17 @@ export function addModelCommands(program: Command): void {
     .command('logits')
     .description('logits after the last of given tokens, and the log-probability of each token, float32')
     .requiredOption('--model <dir>')
+    .option('--adapter <dir>', ADAPTER_HELP)
     .requiredOption('--ids <ids>', 'tokens, as in 1,2,3')
     .option('--json', 'print {lastLogits, tokenLogprobs} as JSON')
     .addHelpText('after', '\ntokenLogprobs[i] is the log-probability of ids[i+1] given ids[0..i], in nats.')
-    .action(async (options: { model: string; ids: string; json?: boolean }) => {
+    .action(async (options: { model: string; adapter?: string; ids: string; json?: boolean }) => {
       const ids = idsOption(options.ids);
-      const { lastLogits, tokenLogProbs } = await withPretrained(options.model, (model) => model.score(ids));
+      const { lastLogits, tokenLogProbs } = await withPretrained(
+        options.model,
+        (model) => model.score(ids),
+        options,
+      );
       if (options.json === true)
         return sayJson({ lastLogits: [...lastLogits], tokenLogprobs: tokenLogProbs });
       const best = lastLogits.reduce((at, logit, i) => (logit > (lastLogits[at] ?? 0) ? i : at), 0);
@@ -53,6 +61,7 @@ export function addModelCommands(program: Command): void {
     .command('generate')
     .description('new tokens after a prompt, up to an end token or the number that is asked for')
     .requiredOption('--model <dir>')
+    .option('--adapter <dir>', ADAPTER_HELP)
     .option('--prompt <text>', `needs ${TOKENIZER_FILE} in the folder`)
     .option('--ids <ids>', 'the prompt as tokens, as in 1,2,3')
     .requiredOption('--max-new <n>', 'at most this many tokens')
@@ -75,8 +84,10 @@ export function addModelCommands(program: Command): void {
         seed: numberOption('--seed', options.seed, 'integers', Number.isSafeInteger),
       };
       const ids = options.ids === undefined ? undefined : idsOption(options.ids);
-      const result = await withPretrained(options.model, (model) =>
-        generate(model, options.prompt, ids, request),
+      const result = await withPretrained(
+        options.model,
+        (model) => generate(model, options.prompt, ids, request),
+        options,
       );
       if (options.json === true) sayJson(result);
       else say(result.text ?? result.ids.join(','));

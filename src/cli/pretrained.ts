@@ -22,17 +22,18 @@ export async function naming<T>(work: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** Loads, works, and lets go. */
+/** Loads, works, and lets go. @param options see PretrainedModel.load */
 export async function withPretrained<T>(
   folder: string,
   work: (model: PretrainedModel) => T | Promise<T>,
+  options: { readonly adapter?: string } = {},
 ): Promise<T> {
   return naming(async () => {
     // Read when the library is loaded; what the user set stays.
     process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
     process.env['TF_NUM_INTRAOP_THREADS'] ??= String(availableParallelism());
     process.env['TF_NUM_INTEROP_THREADS'] ??= '1';
-    const model = await PretrainedModel.load(new Native(), folder);
+    const model = await PretrainedModel.load(new Native(), folder, options);
     try {
       return await work(model);
     } finally {

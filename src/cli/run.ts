@@ -10,6 +10,7 @@ import { TASK_QUEUES } from '../../workflows/steps.js';
 import type { RunSchedule, SelfPlayRunInput } from '../../workflows/types.js';
 import { UsageError } from '../config/errors.js';
 import { MODES } from '../config/modes.js';
+import { withModelSampling } from '../config/model-sampling.js';
 import { requirePolicy } from '../config/policy-present.js';
 import { checkRunConfig, resolveRunConfig, stableJson } from '../config/presets.js';
 import type { RunConfig } from '../config/run.js';
@@ -68,7 +69,7 @@ export function addRunCommands(program: Command): void {
           ...(options.minutes === undefined ? [] : [`schedule.minutes=${options.minutes}`]),
           ...(options.iterations === undefined ? [] : [`schedule.iterations=${options.iterations}`]),
         ];
-        const resolved = await resolveRunConfig(preset, overrides, options.mode);
+        const resolved = await withModelSampling(await resolveRunConfig(preset, overrides, options.mode));
         await requirePolicy(resolved.config);
         const runId = options.run ?? `${resolved.preset}-${timestamp()}`;
         checkRunId(runId);

@@ -56,10 +56,6 @@ export async function requirePolicy(
   const { policy } = config;
   if (policy.kind === 'tiny') return;
   const folder = await requireModelFolder(policy);
-  if (policy.loraRank !== null)
-    throw new UsageError(
-      `policy.loraRank is ${policy.loraRank}: runs with adapters are not here yet; accepted is null, which trains every weight`,
-    );
   try {
     await textCodecOfModel(folder, policy, config);
   } catch (error) {

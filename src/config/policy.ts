@@ -4,6 +4,8 @@
  * Names are the field's; where the published code has another name, its argument stands in the comment.
  */
 import { z } from 'zod';
+import { seedOf } from '../coordinates.js';
+import { ADAPTABLE, type FreshAdapters } from '../policy/port.js';
 import { WRAPPERS } from '../policy/text/envelope.js';
 import { ENTRY_RULES } from '../policy/text/program.js';
 import { INDUCTION_TARGETS } from '../policy/tiny/warm-up.js';
@@ -84,8 +86,30 @@ const huggingface = z.strictObject({
   loraRank: count.max(1024).nullable().default(null),
   /** Scale of the adapters, alpha; their output is multiplied by alpha / rank. */
   loraAlpha: z.number().positive().default(32),
+  /** The linear maps that have adapters, by PEFT's names (target_modules). */
+  loraTargets: z
+    .array(z.enum(ADAPTABLE))
+    .min(1)
+    .default([...ADAPTABLE]),
   /** Keep layer inputs alone and recompute the rest (actor_rollout_ref.model.enable_gradient_checkpointing). */
   gradientCheckpointing: z.boolean().default(true),
+  /**
+   * What completions are drawn from, and what ends them; where the preset is silent, generation_config.json speaks
+   * (config/model-sampling.ts). Log-probabilities are recorded without truncation: a run that truncates learns from draws
+   * that its ratios do not describe.
+   */
+  sampling: z
+    .strictObject({
+      /** From so many of the likeliest tokens; 0 is all. */
+      topK: z.number().int().min(0).default(0),
+      /** From the fewest tokens whose mass reaches this; 1 is all. */
+      topP: z.number().gt(0).max(1).default(1),
+      /** From tokens at least this share as likely as the likeliest; 0 is all. */
+      minP: share.default(0),
+      /** Texts that end a completion, beside the model's end tokens. */
+      stop: z.array(z.string().min(1)).default([]),
+    })
+    .prefault({}),
   /** How proposed programs are read; see policy/text/program.ts. */
   program: z
     .strictObject({
@@ -104,6 +128,16 @@ export const policySchema = z.discriminatedUnion('kind', [tiny, huggingface]);
 export type PolicyConfig = z.infer<typeof policySchema>;
 export type TinyPolicyConfig = Extract<PolicyConfig, { kind: 'tiny' }>;
 export type HuggingFacePolicyConfig = Extract<PolicyConfig, { kind: 'huggingface' }>;
+
+/** The adapters that a run trains; undefined where it trains every weight. @param seed of the run */
+export function freshAdapters(
+  { loraRank: rank, loraAlpha: alpha, loraTargets }: HuggingFacePolicyConfig,
+  seed: number,
+): FreshAdapters | undefined {
+  if (rank === null) return undefined;
+  const targets = ADAPTABLE.filter((name) => loraTargets.includes(name));
+  return { lora: { rank, alpha, targets }, seed: seedOf(seed, 'adapters') };
+}
 
 /** The policy of a run whose step only exists for `tiny`. @throws TypeError for another: a worker got a wrong run. */
 export function tinyPolicy(policy: PolicyConfig): TinyPolicyConfig {

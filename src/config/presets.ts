@@ -33,7 +33,8 @@ export interface ConfigOrigin {
   readonly overrides: readonly string[];
 }
 
-export type KeySource = 'default' | 'mode' | 'preset' | 'override';
+/** `model`: generation_config.json, where a run starts (model-sampling.ts). */
+export type KeySource = 'default' | 'model' | 'mode' | 'preset' | 'override';
 
 export interface ResolvedPreset extends ResolvedRunConfig {
   readonly origin: ConfigOrigin;

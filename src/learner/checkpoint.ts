@@ -4,11 +4,16 @@
  *
  * Tensors are written and read one at a time: a model is never in script memory as a whole, unless loadCheckpoint is
  * asked for it.
+ *
+ * Of a model of which adapters alone are trained, a checkpoint holds the adapters and their moments. The frozen weights
+ * are named by their digest: version 0 holds them, and the others say in a file of their own where they were. That file
+ * is not part of the digest: the same step gives the same checkpoint wherever it is written.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { trainedShapes } from '../policy/engine/lora.js';
 import { parameterShapes } from '../policy/engine/parameters.js';
 import type { CheckpointRef, ModelSpec } from '../policy/port.js';
 import type { NamedTensor } from '../policy/safetensors/format.js';
@@ -28,25 +33,37 @@ interface CheckpointHead {
   readonly steps: number;
 }
 
-/** Weights, and the optimiser's first and second moments. */
+/** What is trained, and the optimiser's first and second moments. */
 export type CheckpointPart = 'weights' | 'first' | 'second';
 
-/** What is saved: values by part and parameter, asked for once each, in the order of parameterShapes. */
+/** A file of frozen weights. */
+export interface FrozenFile {
+  readonly file: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** What is saved: values by part and parameter, asked for once each, in the order of trainedShapes. */
 export interface CheckpointContent extends CheckpointHead {
   /** Whether the optimiser has moments; without them it begins anew. */
   readonly hasMoments: boolean;
   readonly read: (part: CheckpointPart, name: string) => Float32Array;
+  /** Where the model has adapters: the weights beneath, to be written here, or where they are. */
+  readonly frozen?: FrozenFile | { readonly read: (name: string) => Float32Array };
 }
 
 /** What is on disk, whole and undamaged. */
 export interface OpenCheckpoint extends CheckpointHead {
+  /** What is trained. */
   readonly weights: TensorSource;
+  /** Of a model with adapters; openFrozen opens it. */
+  readonly frozen: FrozenFile | undefined;
   /** Named `first.` and `second.` and the parameter. */
   readonly moments: TensorSource | undefined;
   close(): Promise<void>;
 }
 
-/** All of a checkpoint in memory. */
+/** All of a checkpoint in memory, but for what is frozen. */
 export interface Checkpoint extends CheckpointHead {
   readonly weights: ReadonlyMap<string, NamedTensor>;
   readonly first: ReadonlyMap<string, NamedTensor>;
@@ -72,11 +89,16 @@ interface Manifest {
   /** What it was made from: a retried step finds its own result by this. */
   readonly provenance: string;
   readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
+  /** The frozen weights beneath adapters. */
+  readonly frozen?: { readonly sha256: string; readonly bytes: number };
 }
 
 const MANIFEST = 'manifest.json';
 const OPTIMISER = 'optimizer.safetensors';
 const SPEC = 'spec.json';
+const ADAPTERS = 'adapters.safetensors';
+/** Where the frozen weights are, from here; absent: here. */
+const FROZEN_AT = 'frozen.json';
 const UNFINISHED = '.tmp';
 const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -104,12 +126,14 @@ export async function saveCheckpoint(
       ? {}
       : { grammar: { ...grammar, allowed: [...grammar.allowed], next: [...grammar.next] } }),
   };
-  const shapes = parameterShapes(checkpoint.spec);
+  const shapes = trainedShapes(checkpoint.spec);
   const written: WrittenFile[] = [
-    await writeSafetensorsFile(path.join(beside, SINGLE_FILE), shapes, (name) =>
+    await writeSafetensorsFile(path.join(beside, weightsFile(checkpoint.spec)), shapes, (name) =>
       checkpoint.read('weights', name),
     ),
   ];
+  const frozen = await saveFrozen(checkpoint, beside, folder);
+  if (frozen !== undefined && !('file' in frozen)) written.push(frozen);
   if (checkpoint.hasMoments) {
     const moments = (['first', 'second'] as const).flatMap((part) =>
       shapes.map(({ name, shape }) => ({ part, parameter: name, name: `${part}.${name}`, shape })),
@@ -133,12 +157,35 @@ export async function saveCheckpoint(
     steps: checkpoint.steps,
     provenance,
     files,
+    ...(frozen === undefined ? {} : { frozen: { sha256: frozen.sha256, bytes: frozen.bytes } }),
   };
   const text = JSON.stringify(manifest, null, 2);
   await writeFile(path.join(beside, MANIFEST), text, { flush: true });
   await rm(folder, { recursive: true, force: true });
   await rename(beside, folder);
   return { version: checkpoint.version, folder, digest: sha256(text) };
+}
+
+const weightsFile = ({ lora }: ModelSpec): string => (lora === undefined ? SINGLE_FILE : ADAPTERS);
+
+/** Into the folder `beside`, which will be `folder`: the frozen weights, or where they are. */
+async function saveFrozen(
+  { spec, frozen }: CheckpointContent,
+  beside: string,
+  folder: string,
+): Promise<WrittenFile | FrozenFile | undefined> {
+  if ((spec.lora === undefined) !== (frozen === undefined))
+    throw new TypeError(
+      `frozen weights are ${frozen === undefined ? 'missing; a model with' : 'given; a model without'} adapters is saved`,
+    );
+  if (frozen === undefined) return undefined;
+  if ('read' in frozen)
+    return writeSafetensorsFile(path.join(beside, SINGLE_FILE), parameterShapes(spec), (name) =>
+      frozen.read(name),
+    );
+  const file = path.relative(folder, frozen.file);
+  await writeFile(path.join(beside, FROZEN_AT), `${JSON.stringify({ file })}\n`, { flush: true });
+  return frozen;
 }
 
 /** The checkpoint of that provenance in that folder, if it is there and whole. */
@@ -182,23 +229,60 @@ export async function openCheckpoint(ref: CheckpointRef): Promise<OpenCheckpoint
         `checkpoint ${ref.version}: ${at(name)} is damaged: ${found.bytes} bytes with SHA-256 ${found.sha256}; the manifest says ${expected.bytes} bytes with ${expected.sha256}`,
       );
   }
-  for (const name of [SINGLE_FILE, SPEC])
+  const named = (name: string): string => {
     if (manifest.files[name] === undefined)
       throw new CorruptCheckpointError(`checkpoint ${ref.version}: the manifest names no ${name}`);
-  const weights = await openSafetensorsFile(at(SINGLE_FILE));
+    return at(name);
+  };
+  const spec = decodeSpec(await readFile(named(SPEC), 'utf8'));
+  const frozen = await findFrozen(ref, manifest, spec);
+  const weights = await openSafetensorsFile(named(weightsFile(spec)));
   const moments =
     manifest.files[OPTIMISER] === undefined ? undefined : await openSafetensorsFile(at(OPTIMISER));
   return {
     version: manifest.version,
     steps: manifest.steps,
-    spec: decodeSpec(await readFile(at(SPEC), 'utf8')),
+    spec,
     weights,
+    frozen,
     moments,
     close: async () => {
       await weights.close();
       await moments?.close();
     },
   };
+}
+
+/** @throws CorruptCheckpointError where the frozen weights are not where the checkpoint says. */
+async function findFrozen(
+  { version, folder }: CheckpointRef,
+  { frozen }: Manifest,
+  { lora }: ModelSpec,
+): Promise<FrozenFile | undefined> {
+  if (lora === undefined) return undefined;
+  if (frozen === undefined)
+    throw new CorruptCheckpointError(
+      `checkpoint ${version} in ${folder} has adapters, and its manifest names no frozen weights`,
+    );
+  const text = await readFile(path.join(folder, FROZEN_AT), 'utf8').catch(() => undefined);
+  const at = text === undefined ? SINGLE_FILE : (JSON.parse(text) as { file: string }).file;
+  const file = path.resolve(folder, at);
+  const size = (await stat(file).catch(() => undefined))?.size;
+  if (size !== frozen.bytes)
+    throw new CorruptCheckpointError(
+      `checkpoint ${version}: its frozen weights are ${file}, ${size === undefined ? 'which is not there' : `which has ${size} bytes`}; accepted is the file of ${frozen.bytes} bytes with SHA-256 ${frozen.sha256}, which version 0 holds`,
+    );
+  return { file, ...frozen };
+}
+
+/** The weights beneath adapters, once their digest is checked. The caller closes it. @throws CorruptCheckpointError where it differs. */
+export async function openFrozen({ file, sha256: expected }: FrozenFile): Promise<TensorSource> {
+  const found = await digestOf(file);
+  if (found.sha256 !== expected)
+    throw new CorruptCheckpointError(
+      `the frozen weights in ${file} are damaged: SHA-256 ${found.sha256}; the checkpoint says ${expected}`,
+    );
+  return openSafetensorsFile(file);
 }
 
 export async function digestOf(file: string): Promise<{ sha256: string; bytes: number }> {
@@ -221,7 +305,7 @@ export async function loadCheckpoint(ref: CheckpointRef): Promise<Checkpoint> {
       prefix: string,
     ): Promise<Map<string, NamedTensor>> => {
       const tensors = new Map<string, NamedTensor>();
-      for (const { name, shape } of parameterShapes(spec)) {
+      for (const { name, shape } of trainedShapes(spec)) {
         const data =
           source === undefined ? new Float32Array(sizeOf(shape)) : (await source.read(prefix + name)).data;
         tensors.set(name, { name, shape, data });

@@ -2,6 +2,7 @@
  * The prompt codec: tasks in, tokens out, and back. It belongs to the policy, so that the steps of self-play are the
  * same code for the tiny policy's symbols and for the text prompts of large models.
  */
+import type { TokenTexts } from './port.js';
 import type { ParsedProposal, ParsedSolution, SolverView, Task, TaskKind } from '../tasks/types.js';
 
 export interface Prompt {
@@ -50,4 +51,6 @@ export interface PolicyCodec {
   solvePrompt(kind: TaskKind, view: SolverView): Prompt;
   parseSolution(kind: TaskKind, completion: Completion): ParsedSolution;
   text(tokens: readonly number[]): string;
+  /** What stop strings are looked for in; absent where the run has none. */
+  readonly tokenTexts?: TokenTexts;
 }

@@ -67,7 +67,7 @@ function carryOut(
     case 'initialise':
       return engine.initialise(call.spec, call.seed, call.folder);
     case 'import':
-      return engine.importModel(call.source, call.folder);
+      return engine.importModel(call.source, call.folder, call.adapters);
     case 'sample':
       return engine.sample(call.checkpoint, call.requests, {
         signal,

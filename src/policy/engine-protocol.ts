@@ -2,6 +2,7 @@
 import type {
   BackendInfo,
   CheckpointRef,
+  FreshAdapters,
   LearnConfig,
   LearnRow,
   ModelSpec,
@@ -11,7 +12,12 @@ import type {
 
 export type EngineCall =
   | { readonly kind: 'initialise'; readonly spec: ModelSpec; readonly seed: number; readonly folder: string }
-  | { readonly kind: 'import'; readonly source: string; readonly folder: string }
+  | {
+      readonly kind: 'import';
+      readonly source: string;
+      readonly folder: string;
+      readonly adapters?: FreshAdapters;
+    }
   | {
       readonly kind: 'sample';
       readonly checkpoint: CheckpointRef;

@@ -202,8 +202,13 @@ class RemoteEngine implements PolicyEngine {
   initialise: PolicyEngine['initialise'] = (spec, seed, folder) =>
     this.#host.call<CheckpointRef>({ kind: 'initialise', spec, seed, folder });
 
-  importModel: PolicyEngine['importModel'] = (source, folder) =>
-    this.#host.call<CheckpointRef>({ kind: 'import', source, folder });
+  importModel: PolicyEngine['importModel'] = (source, folder, adapters) =>
+    this.#host.call<CheckpointRef>({
+      kind: 'import',
+      source,
+      folder,
+      ...(adapters === undefined ? {} : { adapters }),
+    });
 
   sample: PolicyEngine['sample'] = (checkpoint, requests, options = {}) =>
     this.#host.call<readonly Sample[]>(

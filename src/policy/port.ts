@@ -33,6 +33,33 @@ export interface RotaryScaling {
   readonly originalContext: number;
 }
 
+/** The linear maps of a layer that can have a low-rank adapter, by the names of Hugging Face and PEFT. */
+export const ADAPTABLE = [
+  'q_proj',
+  'k_proj',
+  'v_proj',
+  'o_proj',
+  'gate_proj',
+  'up_proj',
+  'down_proj',
+] as const;
+export type Adaptable = (typeof ADAPTABLE)[number];
+
+/** Low-rank adapters, which are trained in the weights' place (Hu et al. 2021, arXiv 2106.09685); dropout is 0. */
+export interface LoraSpec {
+  readonly rank: number;
+  /** What an adapter says is multiplied by alpha / rank. */
+  readonly alpha: number;
+  /** In the order of ADAPTABLE. */
+  readonly targets: readonly Adaptable[];
+}
+
+/** Adapters of a model that has none yet: B is 0, and A comes from the seed. */
+export interface FreshAdapters {
+  readonly lora: LoraSpec;
+  readonly seed: number;
+}
+
 /**
  * A decoder-only transformer. What is optional is absent for the tiny policy, whose checkpoints, digests and numbers
  * rest on that; pre-trained models state it (hugging-face/config.ts).
@@ -74,6 +101,8 @@ export interface ModelSpec {
   readonly moreEndTokens?: readonly number[];
   /** Absent for policies over free text. */
   readonly grammar?: GrammarTable;
+  /** Adapters that are trained while every other weight stays as it is; absent: all weights are trained. */
+  readonly lora?: LoraSpec;
 }
 
 /** A saved model: a folder whose manifest names its files and their SHA-256. */
@@ -217,10 +246,10 @@ export interface PolicyEngine {
   /** Fresh weights from a seed, saved as version 0 without any training. */
   initialise(spec: ModelSpec, seed: number, folder: string): Promise<CheckpointRef>;
   /**
-   * A Hugging Face folder's weights as version 0, the optimiser's moments at 0.
+   * A Hugging Face folder's weights as version 0, the optimiser's moments at 0; with adapters where they are asked for.
    * @throws ModelFileError naming what is missing or does not fit, before weights are read.
    */
-  importModel(source: string, folder: string): Promise<CheckpointRef>;
+  importModel(source: string, folder: string, adapters?: FreshAdapters): Promise<CheckpointRef>;
   /** Samples in request order. */
   sample(
     checkpoint: CheckpointRef,

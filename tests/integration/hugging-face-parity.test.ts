@@ -75,7 +75,7 @@ interface Expected {
 const LOGITS = 1e-4;
 
 const directories = (await readdir(ROOT, { withFileTypes: true }))
-  .filter((entry) => entry.isDirectory() && entry.name !== 'lora')
+  .filter((entry) => entry.isDirectory() && !entry.name.startsWith('lora'))
   .map(({ name }) => name);
 const expectedOf = async (name: string): Promise<Expected> =>
   JSON.parse(await readFile(path.join(ROOT, name, 'expected.json'), 'utf8')) as Expected;

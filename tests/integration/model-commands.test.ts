@@ -166,4 +166,56 @@ describe('azr learner step', () => {
     expect(taken.code).toBe(2);
     expect(taken.err).toMatch(/which holds other files; accepted is a new or empty one/);
   });
+
+  it('trains an adapter over a model, which logits and generate then take', async () => {
+    const adapter = path.join(ROOT, 'tests/golden/hugging-face/lora');
+    const peft = JSON.parse(await readFile(path.join(adapter, 'expected.json'), 'utf8')) as typeof expected;
+    const batch = path.join(folder, 'adapter-batch.json');
+    await writeFile(batch, JSON.stringify(peft.policy.rows));
+    const out = path.join(folder, 'adapter');
+    const { clipLow, clipHigh, entropyCoefficient } = peft.policy;
+    const clip = [
+      '--clip-low',
+      `${clipLow}`,
+      '--clip-high',
+      `${clipHigh}`,
+      '--entropy',
+      `${entropyCoefficient}`,
+    ];
+    const step = (from: string, to: string): Promise<{ loss: number }> =>
+      azrJson([
+        ...['learner', 'step', '--model', MODEL, '--adapter', from, '--batch', batch, '--out', to],
+        ...[...clip, '--lr', `${peft.adamW.learningRate}`, '--json'],
+      ]);
+    expect(Math.abs((await step(adapter, out)).loss - peft.policy.loss)).toBeLessThan(1e-5);
+    expect((await readdir(out)).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+    const second = await step(out, path.join(folder, 'adapter-again'));
+    expect(Math.abs(second.loss - (peft.adamW.after10.losses[1] ?? Number.NaN))).toBeLessThan(1e-4);
+
+    const { ids, logits } = peft.sequences.at(-1) as (typeof expected.sequences)[number];
+    const args = ['--model', MODEL, '--adapter', adapter, '--ids', ids.join(','), '--json'];
+    const answer = await azrJson<{ lastLogits: number[] }>(['model', 'logits', ...args]);
+    expect(worst(answer.lastLogits, logits.at(-1) ?? [])).toBeLessThan(1e-4);
+    const best = answer.lastLogits.indexOf(Math.max(...answer.lastLogits));
+    const greedy = ['model', 'generate', ...args, '--max-new', '1', '--temperature', '0'];
+    expect((await azrJson<{ ids: number[] }>(greedy)).ids).toEqual([best]);
+
+    const taken = await azr([
+      'learner',
+      'step',
+      '--model',
+      MODEL,
+      '--adapter',
+      adapter,
+      '--batch',
+      batch,
+      '--out',
+      MODEL,
+    ]);
+    expect(taken.code).toBe(2);
+    expect(taken.err).toMatch(/accepted is a new or empty one, or an adapter of before/);
+    const none = await azr(['model', 'logits', '--model', MODEL, '--adapter', MODEL, '--ids', '1,2']);
+    expect(none.code).toBe(2);
+    expect(none.err).toMatch(/adapter_config\.json cannot be read \(ENOENT\)/);
+  });
 });

@@ -18,6 +18,7 @@ import type { Native, NativeTensor, Program } from './native.js';
 import { Operations } from './operations.js';
 import { entriesOf, firstAbove } from './over-vocabulary.js';
 import { attentionShape, endTokens } from './parameters.js';
+import { projectWhole } from './projection.js';
 import { rotationOf } from './rotary.js';
 import {
   feedForward,
@@ -227,7 +228,7 @@ export class DecodeProgram {
           const fromPrompt = byRow(o.batchMatMul(onPrompt, promptCache[2 * i + 1] as Tensor), w);
           const fromOwn = o.batchMatMul(o.sliceBetween(attention, 4, 3, p, null), value);
           const mixed = o.reshape(o.add(fromPrompt, fromOwn), [-1, parts[0]]);
-          x = feedForward(tape, spec, layer, o.add(x, o.matMul(mixed, layer.out)));
+          x = feedForward(tape, spec, layer, o.add(x, projectWhole(tape, mixed, layer.out)));
         });
         const nextLogits = logitsOf(tape, spec, parameters, x);
         const row = (y: Tensor): Tensor => o.reshape(y, [1, -1]);

@@ -61,6 +61,12 @@ export class Tape {
     ]);
   }
 
+  /** x times a constant. */
+  scale(x: Tensor, factor: number): Tensor {
+    const o = this.#o;
+    return this.#record(o.mul(x, o.graph.scalar(factor)), (g) => [[x, o.mul(g, o.graph.scalar(factor))]]);
+  }
+
   /** Equal shapes. */
   add(a: Tensor, b: Tensor): Tensor {
     return this.#record(this.#o.add(a, b), (g) => [

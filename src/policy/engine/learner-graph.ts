@@ -28,7 +28,7 @@ import { grammarGraph } from './grammar-graph.js';
 import { Graph, type Tensor } from './graph.js';
 import type { Native, NativeTensor, Program } from './native.js';
 import { Operations } from './operations.js';
-import { parameterShapes } from './parameters.js';
+import { trainedShapes } from './lora.js';
 import { targetTerms } from './target-terms.js';
 import { logitsOf, parameterPlaceholders, sequenceForward } from './transformer.js';
 
@@ -96,7 +96,7 @@ export class GradientProgram {
     const o = new Operations(graph);
     const tape = new Tape(o);
     const parameters = parameterPlaceholders(graph, spec);
-    const names = parameterShapes(spec).map(({ name }) => name);
+    const names = trainedShapes(spec).map(({ name }) => name);
     const earlier = names.map(() => graph.placeholder('float'));
     const [tokens, positions, inverse, targets, states] = Array.from({ length: 5 }, () =>
       graph.placeholder('int'),
@@ -192,7 +192,8 @@ export class GradientProgram {
   }
 
   /**
-   * @param earlier gradients to add to; or a scalar 0 for each, before there are any.
+   * @param parameters all of the model's, frozen ones first.
+   * @param earlier of the trained ones: gradients to add to; or a scalar 0 for each, before there are any.
    * @returns the sum of `earlier` and this microbatch's gradients, which the caller deletes, and its sums.
    */
   run(
@@ -213,7 +214,7 @@ export class GradientProgram {
       ...[batch.oldLogProbs, batch.advantages, batch.weights, batch.settings],
       ...(referenceLogProbs === undefined ? [] : [referenceLogProbs]),
     ]);
-    const rest = outputs.splice(parameters.length);
+    const rest = outputs.splice(earlier.length);
     const [sums, entropy, tokenLoss, logProbs, referenceKl] = rest.map(
       (tensor) => native.read(tensor) as Float32Array,
     ) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array?];

@@ -9,7 +9,7 @@ import type { LearnConfig, LearnRow, ModelSpec } from '../port.js';
 import { ONE_HOT_ROWS } from './differentiable.js';
 import { GradientProgram, type GradientVariant, type MicrobatchSums } from './learner-graph.js';
 import { inputLength, lossTokens, microbatchTensors, planMicrobatches } from './microbatch.js';
-import { tensorsOf, type ModelTensors } from './model.js';
+import { tensorsOf, weightsOf, type ModelTensors } from './model.js';
 import { Scope, type Native, type NativeTensor } from './native.js';
 import { ScoreProgram } from './score-graph.js';
 import type { StepTotals } from './statistics.js';
@@ -19,7 +19,7 @@ export interface StepOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called after each microbatch, when `totals` counts its rows. */
   readonly onRows?: () => void;
-  /** Parameters of the policy that `config.klCoefficient` holds this one to; given with it only. */
+  /** All parameters of the policy that `config.klCoefficient` holds this one to; given with it only. */
   readonly reference?: readonly NativeTensor[] | undefined;
   /**
    * The tensors of `model` are the step's: each is deleted when its successor is there, so that no second model is in
@@ -92,7 +92,7 @@ export class Learner {
         batch = { ...batch, referenceLogProbs };
       }
       const earlier = gradients ?? model.parameters.map(() => zero);
-      const result = program.run(native, model.parameters, earlier, batch);
+      const result = program.run(native, weightsOf(model), earlier, batch);
       scope.hold(result.gradients);
       scope.delete(inputs);
       if (gradients !== undefined) scope.delete(gradients);

@@ -1,42 +1,51 @@
 /** A checkpoint's tensors inside TensorFlow, and back, one at a time. */
-import type { Checkpoint, CheckpointContent, OpenCheckpoint } from '../../learner/checkpoint.js';
+import {
+  openFrozen,
+  type Checkpoint,
+  type CheckpointContent,
+  type FrozenFile,
+  type OpenCheckpoint,
+} from '../../learner/checkpoint.js';
 import type { ModelSpec } from '../port.js';
 import type { NamedTensor } from '../safetensors/format.js';
 import type { TensorSource } from '../safetensors/reader.js';
 import { sizeOf } from '../shape.js';
 import type { Native, NativeTensor } from './native.js';
-import { initialValues, parameterCount, parameterShapes } from './parameters.js';
+import { trainedCount, trainedShapes } from './lora.js';
+import { initialValues, parameterShapes, type ParameterShape } from './parameters.js';
 
-/** Each in the order of parameterShapes. */
+/** What is trained, each in the order of trainedShapes. */
 export interface ModelTensors {
+  /**
+   * Every parameter of a model of which the adapters alone are trained, in the order of parameterShapes; models share
+   * them, and what is done to a model's own tensors leaves them alone. Absent: all are trained.
+   */
+  readonly frozen?: readonly NativeTensor[];
   readonly parameters: readonly NativeTensor[];
   readonly first: readonly NativeTensor[];
   readonly second: readonly NativeTensor[];
 }
 
+/** All that a forward pass takes, in the order of transformer.ts: parameterPlaceholders. */
+export function weightsOf({ frozen = [], parameters }: ModelTensors): readonly NativeTensor[] {
+  return [...frozen, ...parameters];
+}
+
+/** What is trained; frozen parameters come from uploadFrozen. */
 export async function uploadModel(native: Native, checkpoint: OpenCheckpoint): Promise<ModelTensors> {
   const { spec, version, weights, moments } = checkpoint;
+  const shapes = trainedShapes(spec);
   const made: NativeTensor[] = [];
   const upload = async (
     source: TensorSource | undefined,
     what: string,
     prefix = '',
   ): Promise<NativeTensor[]> => {
-    const tensors: NativeTensor[] = [];
-    for (const { name, shape } of parameterShapes(spec)) {
-      const found = source?.find(prefix + name)?.entry;
-      if (source !== undefined && found === undefined)
-        throw new Error(`checkpoint ${version} has no ${what} ${name}`);
-      if (found !== undefined && found.shape.join() !== shape.join())
-        throw new Error(
-          `${what} ${name} has shape [${found.shape.join(', ')}]; the model's is [${shape.join(', ')}]`,
-        );
-      const data =
-        source === undefined ? new Float32Array(sizeOf(shape)) : (await source.read(prefix + name)).data;
-      const tensor = native.create(data, shape);
-      made.push(tensor);
-      tensors.push(tensor);
-    }
+    const tensors =
+      source === undefined
+        ? zeros(native, shapes)
+        : await uploadNamed(native, source, shapes, `checkpoint ${version}`, what, prefix);
+    made.push(...tensors);
     return tensors;
   };
   try {
@@ -51,25 +60,70 @@ export async function uploadModel(native: Native, checkpoint: OpenCheckpoint): P
   }
 }
 
+/** The weights beneath adapters, in the order of parameterShapes; the caller deletes them. */
+export async function uploadFrozen(
+  native: Native,
+  spec: ModelSpec,
+  frozen: FrozenFile,
+): Promise<NativeTensor[]> {
+  const source = await openFrozen(frozen);
+  try {
+    return await uploadNamed(native, source, parameterShapes(spec), frozen.file, 'weight');
+  } finally {
+    await source.close();
+  }
+}
+
+type Named = Pick<ParameterShape, 'name' | 'shape'>;
+
+/** One at a time. @throws Error naming the tensor that is missing or has another shape; nothing is left then. */
+async function uploadNamed(
+  native: Native,
+  source: TensorSource,
+  shapes: readonly Named[],
+  where: string,
+  what: string,
+  prefix = '',
+): Promise<NativeTensor[]> {
+  const tensors: NativeTensor[] = [];
+  try {
+    for (const { name, shape } of shapes) {
+      const found = source.find(prefix + name)?.entry;
+      if (found === undefined) throw new Error(`${where} has no ${what} ${name}`);
+      if (found.shape.join() !== shape.join())
+        throw new Error(
+          `${what} ${name} has shape [${found.shape.join(', ')}]; the model's is [${shape.join(', ')}]`,
+        );
+      tensors.push(native.create((await source.read(prefix + name)).data, shape));
+    }
+    return tensors;
+  } catch (error) {
+    native.delete(...tensors);
+    throw error;
+  }
+}
+
+const zeros = (native: Native, shapes: readonly Named[]): NativeTensor[] =>
+  shapes.map(({ shape }) => native.create(new Float32Array(sizeOf(shape)), shape));
+
 /** Parameters with the moments of an optimiser that has not stepped. */
 export function freshModel(
   native: Native,
   spec: ModelSpec,
-  parameters: readonly NativeTensor[],
+  weights: Pick<ModelTensors, 'frozen' | 'parameters'>,
 ): ModelTensors {
-  const moments = (): NativeTensor[] =>
-    parameterShapes(spec).map(({ shape }) => native.create(new Float32Array(sizeOf(shape)), shape));
-  return { parameters, first: moments(), second: moments() };
+  const shapes = trainedShapes(spec);
+  return { ...weights, first: zeros(native, shapes), second: zeros(native, shapes) };
 }
 
 /** @param moments `fresh`: of an optimiser that begins anew. */
 export function contentOfModel(
   native: Native,
-  head: Pick<CheckpointContent, 'version' | 'spec' | 'steps'>,
+  head: Pick<CheckpointContent, 'version' | 'spec' | 'steps' | 'frozen'>,
   tensors: ModelTensors,
   moments: 'kept' | 'fresh',
 ): CheckpointContent {
-  const shapes = parameterShapes(head.spec);
+  const shapes = trainedShapes(head.spec);
   const places = new Map(shapes.map(({ name }, i) => [name, i]));
   return {
     ...head,
@@ -115,7 +169,7 @@ export function deleteModel(native: Native, tensors: ModelTensors): void {
   native.delete(...tensorsOf(tensors));
 }
 
-/** Weights and moments. */
+/** Of a model's own tensors: what is trained, and moments. */
 export function modelBytes(spec: ModelSpec): number {
-  return 12 * parameterCount(spec);
+  return 12 * trainedCount(spec);
 }

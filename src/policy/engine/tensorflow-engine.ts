@@ -9,6 +9,7 @@ import {
   findCheckpoint,
   openCheckpoint,
   saveCheckpoint,
+  type FrozenFile,
 } from '../../learner/checkpoint.js';
 import { Random } from '../../random.js';
 import { openHuggingFaceModel } from '../hugging-face/folder.js';
@@ -16,6 +17,7 @@ import { uploadWeights, weightFiles } from '../hugging-face/weights.js';
 import type {
   BackendInfo,
   CheckpointRef,
+  FreshAdapters,
   ImitationConfig,
   LearnConfig,
   LearnRow,
@@ -28,13 +30,16 @@ import type {
 } from '../port.js';
 import { checkLearnConfig } from './learn-config.js';
 import { Learner } from './learner.js';
+import { checkLora, initialAdapters } from './lora.js';
 import { checkRow } from './microbatch.js';
 import {
   contentOfModel,
   deleteModel,
   initialModel,
   modelBytes,
+  uploadFrozen,
   uploadModel,
+  weightsOf,
   type ModelTensors,
 } from './model.js';
 import { Native, type NativeTensor } from './native.js';
@@ -48,6 +53,8 @@ interface Loaded {
   readonly spec: ModelSpec;
   readonly steps: number;
   readonly tensors: ModelTensors;
+  /** The weights beneath adapters, which are in `tensors`, too. */
+  readonly frozen?: FrozenFile;
 }
 
 /** Models kept ready, newest first: a learner step's parent and child, and the one that is evaluated. */
@@ -63,6 +70,8 @@ export class TensorflowEngine implements PolicyEngine {
   readonly #models: Loaded[] = [];
   /** What the call at hand works with, which makes room for nothing. */
   readonly #used = new Set<Loaded>();
+  /** By digest of the file; models with adapters share them. */
+  readonly #frozen = new Map<string, readonly NativeTensor[]>();
   readonly #samplers: Kept<Sampler>;
   readonly #learners: Kept<Learner>;
 
@@ -79,6 +88,10 @@ export class TensorflowEngine implements PolicyEngine {
 
   async initialise(spec: ModelSpec, seed: number, folder: string): Promise<CheckpointRef> {
     checkSpec(spec);
+    if (spec.lora !== undefined)
+      throw new RangeError(
+        `lora has rank ${spec.lora.rank}; accepted is none: adapters are for weights that somebody trained (importModel)`,
+      );
     const provenance = sha256(JSON.stringify(['initialise', specKey(spec), seed]));
     return (
       (await findCheckpoint(folder, provenance)) ??
@@ -90,19 +103,33 @@ export class TensorflowEngine implements PolicyEngine {
     );
   }
 
-  async importModel(source: string, folder: string): Promise<CheckpointRef> {
-    const { spec, source: weights } = await openHuggingFaceModel(source);
+  async importModel(source: string, folder: string, adapters?: FreshAdapters): Promise<CheckpointRef> {
+    if (adapters !== undefined) checkLora(adapters.lora);
+    const { spec: plain, source: weights } = await openHuggingFaceModel(source);
     let parameters: readonly NativeTensor[] = [];
     try {
+      const spec = adapters === undefined ? plain : { ...plain, lora: adapters.lora };
       const digests: string[] = [];
-      for (const file of weightFiles(spec, weights)) digests.push((await digestOf(file)).sha256);
-      const provenance = sha256(JSON.stringify(['import', specKey(spec), digests]));
+      for (const file of weightFiles(plain, weights)) digests.push((await digestOf(file)).sha256);
+      const inputs = ['import', specKey(spec), digests];
+      const provenance = sha256(JSON.stringify(adapters === undefined ? inputs : [...inputs, adapters.seed]));
       const found = await findCheckpoint(folder, provenance);
       if (found !== undefined) return found;
-      parameters = await uploadWeights(this.#native, spec, weights);
+      parameters = await uploadWeights(this.#native, plain, weights);
       const tensors = { parameters, first: [], second: [] };
-      const content = contentOfModel(this.#native, { version: 0, spec, steps: 0 }, tensors, 'fresh');
-      return await saveCheckpoint({ ...content, hasMoments: false }, folder, provenance);
+      const head = { version: 0, steps: 0 };
+      const { read } = contentOfModel(this.#native, { ...head, spec: plain }, tensors, 'fresh');
+      if (adapters === undefined)
+        return await saveCheckpoint({ ...head, spec, hasMoments: false, read }, folder, provenance);
+      const values = initialAdapters(spec, adapters.seed);
+      const content = {
+        ...head,
+        spec,
+        hasMoments: false,
+        read: (_part: unknown, name: string) => values.get(name) as Float32Array,
+        frozen: { read: (name: string) => read('weights', name) },
+      };
+      return await saveCheckpoint(content, folder, provenance);
     } finally {
       this.#native.delete(...parameters);
       await weights.close();
@@ -119,14 +146,24 @@ export class TensorflowEngine implements PolicyEngine {
     }
     const checkpoint = await openCheckpoint(ref);
     try {
-      const { spec, steps } = checkpoint;
-      const loaded = { ref, spec, steps, tensors: await uploadModel(this.#native, checkpoint) };
+      const { spec, steps, frozen } = checkpoint;
+      const beneath = frozen === undefined ? {} : { frozen: await this.#frozenOf(spec, frozen) };
+      const tensors = { ...(await uploadModel(this.#native, checkpoint)), ...beneath };
+      const loaded: Loaded = { ref, spec, steps, tensors, ...(frozen === undefined ? {} : { frozen }) };
       this.#used.add(loaded);
       this.#keep(loaded);
       return loaded;
     } finally {
       await checkpoint.close();
     }
+  }
+
+  async #frozenOf(spec: ModelSpec, file: FrozenFile): Promise<readonly NativeTensor[]> {
+    const known = this.#frozen.get(file.sha256);
+    if (known !== undefined) return known;
+    const tensors = await uploadFrozen(this.#native, spec, file);
+    this.#frozen.set(file.sha256, tensors);
+    return tensors;
   }
 
   #keep(loaded: Loaded): void {
@@ -139,6 +176,12 @@ export class TensorflowEngine implements PolicyEngine {
     for (const model of this.#models.splice(0))
       if (!kept.includes(model)) deleteModel(this.#native, model.tensors);
     this.#models.push(...kept);
+    const beneath = new Set(kept.map(({ frozen }) => frozen?.sha256));
+    for (const [digest, tensors] of this.#frozen)
+      if (!beneath.has(digest)) {
+        this.#frozen.delete(digest);
+        this.#native.delete(...tensors);
+      }
   }
 
   async sample(
@@ -148,7 +191,7 @@ export class TensorflowEngine implements PolicyEngine {
   ): Promise<readonly Sample[]> {
     this.#used.clear();
     const { spec, tensors } = await this.#load(checkpoint);
-    return this.#samplers.of(spec).sample(tensors.parameters, requests, options);
+    return this.#samplers.of(spec).sample(weightsOf(tensors), requests, options);
   }
 
   async learn(
@@ -166,7 +209,8 @@ export class TensorflowEngine implements PolicyEngine {
     if (rows.length === 0) throw new RangeError('rows is empty; at least one is needed');
     this.#used.clear();
     const loaded = await this.#load(parent);
-    const { spec, steps } = loaded;
+    const { spec, steps, frozen } = loaded;
+    const beneath = frozen === undefined ? {} : { frozen };
     for (const row of rows) checkRow(spec, row, true);
     const reference = await this.#reference(config, options.reference, spec);
     const totals = newTotals();
@@ -177,7 +221,7 @@ export class TensorflowEngine implements PolicyEngine {
         this.#learners.of(spec).step(model, minibatch, config, 'policy', steps + totals.steps + 1, totals, {
           signal: options.signal,
           onRows: () => options.onProgress?.(totals.rows),
-          reference: reference?.tensors.parameters,
+          reference: reference === undefined ? undefined : weightsOf(reference.tensors),
           consume,
         }),
       );
@@ -189,14 +233,14 @@ export class TensorflowEngine implements PolicyEngine {
     const found = await findCheckpoint(folder, provenance);
     // First write wins: what follows works with the saved bytes.
     if (found !== undefined) return { checkpoint: found, statistics };
-    const head = { version: parent.version + 1, spec, steps: steps + totals.steps };
+    const head = { version: parent.version + 1, spec, steps: steps + totals.steps, ...beneath };
     const checkpoint = await saveCheckpoint(
       contentOfModel(this.#native, head, succession.model, 'kept'),
       folder,
       provenance,
     );
     this.#used.clear();
-    this.#keep({ ref: checkpoint, spec, steps: head.steps, tensors: succession.release() });
+    this.#keep({ ref: checkpoint, spec, steps: head.steps, tensors: succession.release(), ...beneath });
     return { checkpoint, statistics };
   }
 
@@ -237,7 +281,7 @@ export class TensorflowEngine implements PolicyEngine {
     checkLearnConfig(config);
     this.#used.clear();
     const loaded = await this.#load(parent);
-    const { spec, steps } = loaded;
+    const { spec, steps, frozen } = loaded;
     const hash = createHash('sha256').update(JSON.stringify(['imitate', parent.digest, config]));
     let taken = 0;
     let loss = Number.NaN;
@@ -265,7 +309,12 @@ export class TensorflowEngine implements PolicyEngine {
       (await findCheckpoint(folder, provenance)) ??
       (await saveCheckpoint(
         // What follows is another objective: its moments start anew.
-        contentOfModel(this.#native, { version: parent.version, spec, steps: 0 }, succession.model, 'fresh'),
+        contentOfModel(
+          this.#native,
+          { version: parent.version, spec, steps: 0, ...(frozen === undefined ? {} : { frozen }) },
+          succession.model,
+          'fresh',
+        ),
         folder,
         provenance,
       ));
@@ -279,6 +328,8 @@ export class TensorflowEngine implements PolicyEngine {
 
   close(): Promise<void> {
     for (const { tensors } of this.#models.splice(0)) deleteModel(this.#native, tensors);
+    for (const tensors of this.#frozen.values()) this.#native.delete(...tensors);
+    this.#frozen.clear();
     this.#samplers.dispose();
     this.#learners.dispose();
     return Promise.resolve();

@@ -6,8 +6,9 @@ import type { ModelSpec } from '../port.js';
 import { NORM_EPSILON, type Rotation, type Tape } from './differentiable.js';
 import type { Graph, Tensor } from './graph.js';
 import type { Operations, Shape } from './operations.js';
+import { adapterName, adapterShapes, loraScale, PLACES, projectionShape } from './lora.js';
 import { attentionShape, parameterShapes } from './parameters.js';
-import { projection, project, type Projection } from './projection.js';
+import { project, projection, projectWhole, type Adapter, type Projection } from './projection.js';
 import { rotationOf } from './rotary.js';
 
 /** What stands for minus infinity in a mask: far below any logit, and no NaN when a row is masked whole. */
@@ -15,8 +16,11 @@ export const MASKED = -1e9;
 
 export type Parameters = ReadonlyMap<string, Tensor>;
 
+/** In the order of parameterShapes, then of adapterShapes. */
 export function parameterPlaceholders(graph: Graph, spec: ModelSpec): Map<string, Tensor> {
-  return new Map(parameterShapes(spec).map(({ name }) => [name, graph.placeholder('float')]));
+  return new Map(
+    [...parameterShapes(spec), ...adapterShapes(spec)].map(({ name }) => [name, graph.placeholder('float')]),
+  );
 }
 
 export function parameter(parameters: Parameters, name: string): Tensor {
@@ -31,27 +35,51 @@ export interface Layer {
   readonly qkv: Projection;
   readonly queryNorm: Tensor | undefined;
   readonly keyNorm: Tensor | undefined;
-  readonly out: Tensor;
+  readonly out: Projection;
   readonly norm2: Tensor;
   readonly gateUp: Projection;
-  readonly down: Tensor;
+  readonly down: Projection;
 }
 
 export function layerOf(tape: Tape, spec: ModelSpec, parameters: Parameters, layer: number): Layer {
   const name = (part: string): string => `layer${layer}.${part}`;
   const p = (part: string): Tensor => parameter(parameters, name(part));
   const maybe = (part: string): Tensor | undefined => parameters.get(name(part));
-  const { parts } = attentionShape(spec);
+  const linear = (part: string, bias?: Tensor): Projection =>
+    projection(tape, spec, p(part), projectionShape(spec, part).parts, {
+      bias,
+      adapters: adaptersOf(spec, parameters, layer, part),
+    });
   return {
     norm1: p('norm1'),
-    qkv: projection(tape, spec, p('qkv'), parts, maybe('qkvBias')),
+    qkv: linear('qkv', maybe('qkvBias')),
     queryNorm: maybe('queryNorm'),
     keyNorm: maybe('keyNorm'),
-    out: p('out'),
+    out: linear('out'),
     norm2: p('norm2'),
-    gateUp: projection(tape, spec, p('gateUp'), [spec.hidden, spec.hidden]),
-    down: p('down'),
+    gateUp: linear('gateUp'),
+    down: linear('down'),
   };
+}
+
+/** Of a layer's parameter, by its parts. */
+function adaptersOf(
+  { lora }: ModelSpec,
+  parameters: Parameters,
+  layer: number,
+  part: string,
+): Projection['adapters'] {
+  const adapters: (Adapter | undefined)[] = [];
+  for (const target of lora?.targets ?? []) {
+    const place = PLACES[target];
+    if (lora === undefined || place.parameter !== part) continue;
+    adapters[place.part] = {
+      a: parameter(parameters, adapterName(layer, target, 'loraA')),
+      b: parameter(parameters, adapterName(layer, target, 'loraB')),
+      scale: loraScale(lora),
+    };
+  }
+  return adapters;
 }
 
 /** Every parameter of a layer, as it stands. */
@@ -100,7 +128,7 @@ export function queryKeyValue(
 /** x [n, d] + down(silu(gate) * up) */
 export function feedForward(tape: Tape, spec: ModelSpec, layer: Layer, x: Tensor): Tensor {
   const [gate, up] = project(tape, norm(tape, spec, x, layer.norm2), layer.gateUp) as [Tensor, Tensor];
-  return tape.add(x, tape.matMul(tape.gatedUnit(gate, up), layer.down));
+  return tape.add(x, projectWhole(tape, tape.gatedUnit(gate, up), layer.down));
 }
 
 /** Rotated keys and values by layer: [b, keyValueHeads, s, headWidth] each. */
@@ -208,7 +236,7 @@ function layerForward(
   );
   const byToken = byHead(tape.reshape(seen, [-1, heads, s, w], [-1, keyValueHeads, groups, s, w]));
   const mixed = tape.reshape(byToken, [-1, parts[0]], [-1, s, heads, w]);
-  const attended = tape.add(x, tape.matMul(mixed, layer.out));
+  const attended = tape.add(x, projectWhole(tape, mixed, layer.out));
   return { x: feedForward(tape, spec, layer, attended), key, value };
 }
 

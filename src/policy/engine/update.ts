@@ -11,10 +11,10 @@
 import type { LearnConfig, ModelSpec } from '../port.js';
 import { sizeOf } from '../shape.js';
 import { Graph, type Tensor } from './graph.js';
+import { trainedShapes } from './lora.js';
 import type { ModelTensors } from './model.js';
 import { Scope, type Native, type NativeTensor, type Program } from './native.js';
 import { Operations } from './operations.js';
-import { parameterShapes } from './parameters.js';
 
 /** Bytes of parameters that are stepped in one call; a parameter that is larger is one by itself. */
 const GROUP_BYTES = 64 * 2 ** 20;
@@ -50,7 +50,7 @@ export class Update {
 
   constructor(native: Native, spec: ModelSpec, groupBytes = GROUP_BYTES) {
     this.#native = native;
-    const sizes = parameterShapes(spec).map(({ shape }) => 4 * sizeOf(shape));
+    const sizes = trainedShapes(spec).map(({ shape }) => 4 * sizeOf(shape));
     const bytesOf = ([begin, end]: readonly [number, number]): number =>
       sizes.slice(begin, end).reduce((sum, bytes) => sum + bytes, 0);
     // The largest comes last, when the other gradients are gone.
@@ -60,7 +60,7 @@ export class Update {
       this.#steps.set(count, stepProgram(native, count));
   }
 
-  /** The global norm of gradients in the order of parameterShapes. */
+  /** The global norm of gradients in the order of trainedShapes. */
   norm(gradients: readonly NativeTensor[]): number {
     const [norm] = this.#norm.run(gradients) as [NativeTensor];
     const value = this.#native.read(norm)[0] ?? Number.NaN;
@@ -73,7 +73,7 @@ export class Update {
    * @param step number of this step, from 1: the moments' bias correction.
    * @param release called with what the step no longer needs, as it goes: gradients, and the model's own tensors, which
    * the caller may keep.
-   * @returns new tensors, the caller's.
+   * @returns new tensors, the caller's; frozen ones are the model's.
    */
   run(
     model: ModelTensors,
@@ -117,7 +117,7 @@ export class Update {
           const n = outputs.length / 3;
           return scope.release(outputs.slice(which * n, (which + 1) * n));
         });
-    return { parameters: part(0), first: part(1), second: part(2) };
+    return { ...model, parameters: part(0), first: part(1), second: part(2) };
   }
 
   dispose(): void {

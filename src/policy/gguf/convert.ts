@@ -7,7 +7,8 @@
  */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { CONFIG_FILE, GENERATION_CONFIG_FILE } from '../hugging-face/config.js';
+import { CONFIG_FILE } from '../hugging-face/config.js';
+import { GENERATION_CONFIG_FILE } from '../hugging-face/generation-config.js';
 import { TOKENIZER_FILE } from '../tokenizer/index.js';
 import { ModelFileError, type TensorShape } from '../safetensors/format.js';
 import { writeSafetensorsFolder } from '../safetensors/writer.js';

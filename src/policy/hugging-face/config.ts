@@ -5,15 +5,16 @@
  * the weights' type (`torch_dtype` against `dtype`). What a configuration leaves out takes the default of its
  * architecture's class. What would change the numbers and is not built is refused, never skipped.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { checkSpec } from '../engine/parameters.js';
 import type { ModelSpec, RotaryScaling } from '../port.js';
 import type { Dtype } from '../safetensors/dtypes.js';
 import { ModelFileError } from '../safetensors/format.js';
+import { generationFields } from './generation-config.js';
+import { Fields, readJson } from './json-fields.js';
 
 export const CONFIG_FILE = 'config.json';
-export const GENERATION_CONFIG_FILE = 'generation_config.json';
 
 interface Architecture {
   /** The class whose weights are read: with a language model's head. */
@@ -57,89 +58,6 @@ export interface HuggingFaceConfig {
   readonly dtype: string | null;
 }
 
-/** Fields of one JSON file, each read with what is accepted. */
-class Fields {
-  readonly #file: string;
-  readonly #values: Readonly<Record<string, unknown>>;
-
-  constructor(file: string, values: unknown) {
-    this.#file = file;
-    if (typeof values !== 'object' || values === null || Array.isArray(values))
-      throw new ModelFileError(`${file} holds ${JSON.stringify(values)}; accepted is an object`);
-    this.#values = values as Record<string, unknown>;
-  }
-
-  /** null counts as absent, as Transformers takes it. */
-  get(name: string): unknown {
-    return this.#values[name] ?? undefined;
-  }
-
-  fail(name: string, accepted: string): never {
-    const value = this.#values[name];
-    throw new ModelFileError(
-      value === undefined
-        ? `${this.#file} has no ${name}; accepted ${accepted}`
-        : `${this.#file}: ${name} is ${JSON.stringify(value)}; accepted ${accepted}`,
-    );
-  }
-
-  count(name: string, absent?: number): number {
-    const value = this.positive(name, absent);
-    if (!Number.isInteger(value)) this.fail(name, 'are integers from 1');
-    return value;
-  }
-
-  positive(name: string, absent?: number): number {
-    const value = this.get(name) ?? absent;
-    if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0)
-      this.fail(name, 'are numbers above 0');
-    return value;
-  }
-
-  flag(name: string, absent: boolean): boolean {
-    const value = this.get(name) ?? absent;
-    if (typeof value !== 'boolean') this.fail(name, 'are true, false');
-    return value;
-  }
-
-  oneOf(name: string, accepted: readonly string[], absent?: string): string {
-    const value = this.get(name) ?? absent;
-    if (typeof value !== 'string' || !accepted.includes(value))
-      this.fail(name, `${accepted.length === 1 ? 'is' : 'are'} ${accepted.join(', ')}`);
-    return value;
-  }
-
-  /** A token or several. */
-  tokens(name: string): number[] {
-    const value = this.get(name);
-    const list: unknown[] = value === undefined ? [] : Array.isArray(value) ? value : [value];
-    if (!list.every((token) => Number.isSafeInteger(token)))
-      this.fail(name, 'are a token or a list of tokens');
-    return list as number[];
-  }
-
-  within(name: string): Fields | undefined {
-    const value = this.get(name);
-    return value === undefined ? undefined : new Fields(`${this.#file}: ${name}`, value);
-  }
-}
-
-async function readJson(file: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw new ModelFileError(
-      `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
-    );
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ModelFileError(`${file} is not JSON: ${(error as Error).message}`);
-  }
-}
-
 /**
  * @param hasOutputMatrix whether the weights have one: decides where the configuration does not say it.
  * @throws ModelFileError naming the file, the field, what stands there and what is accepted.
@@ -150,15 +68,7 @@ export async function readHuggingFaceConfig(
 ): Promise<HuggingFaceConfig> {
   const file = path.join(folder, CONFIG_FILE);
   const fields = new Fields(file, await readJson(file));
-  const generation = path.join(folder, GENERATION_CONFIG_FILE);
-  const generationFields = await readJson(generation).then(
-    (values) => new Fields(generation, values),
-    (error: unknown) => {
-      if (error instanceof ModelFileError && error.message.includes('(ENOENT)')) return undefined;
-      throw error;
-    },
-  );
-  return parseConfig(file, fields, generationFields, hasOutputMatrix);
+  return parseConfig(file, fields, await generationFields(folder), hasOutputMatrix);
 }
 
 const DTYPE_NAMES: Readonly<Record<Dtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };

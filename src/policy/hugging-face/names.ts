@@ -95,6 +95,13 @@ function transpose(
     }
 }
 
+/** @param values [rows, columns] @returns [columns, rows] */
+export function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
+  const turned = new Float32Array(values.length);
+  transpose(rows, columns, values, columns, turned, rows);
+  return turned;
+}
+
 /** Theirs -> ours; `sources` in the mapping's order. */
 export async function joinSources(
   { parameter, sources, transposed }: WeightMapping,

@@ -10,9 +10,11 @@ import { Learner } from '../engine/learner.js';
 import { SequenceLogits } from '../engine/logits-graph.js';
 import { requireMemory } from '../engine/memory.js';
 import { checkRow } from '../engine/microbatch.js';
-import { freshModel, tensorsOf, type ModelTensors } from '../engine/model.js';
-import type { Native } from '../engine/native.js';
-import { parameterCount } from '../engine/parameters.js';
+import { adapterShapes, trainedCount } from '../engine/lora.js';
+import { mergedParameter } from '../engine/merge-adapters.js';
+import { freshModel, tensorsOf, weightsOf, type ModelTensors } from '../engine/model.js';
+import type { Native, NativeTensor } from '../engine/native.js';
+import { parameterCount, parameterShapes } from '../engine/parameters.js';
 import { checkTokens } from '../engine/grammar-states.js';
 import { Sampler } from '../engine/sampler.js';
 import { newTotals, statisticsOf } from '../engine/statistics.js';
@@ -22,7 +24,14 @@ import type { FolderOptions } from '../safetensors/writer.js';
 import { CONFIG_FILE, nameDtype } from './config.js';
 import { openHuggingFaceModel, type HuggingFaceModel } from './folder.js';
 import { copyModelFiles } from './model-files.js';
-import { uploadWeights, writeWeights } from './weights.js';
+import {
+  ADAPTER_CONFIG,
+  openPeftAdapter,
+  uploadAdapter,
+  writePeftAdapter,
+  type PeftAdapter,
+} from './peft.js';
+import { uploadWeights, writeParameters } from './weights.js';
 
 /** float32 */
 const BYTES = 4;
@@ -49,16 +58,34 @@ export class PretrainedModel {
   }
 
   /**
+   * @param options adapter: a folder as PEFT lays it out; its adapters are what `step` trains then.
    * @throws ModelFileError for what is missing or does not fit, before weights are read.
    * @throws MemoryNeededError where the machine cannot hold the model.
    */
-  static async load(native: Native, folder: string): Promise<PretrainedModel> {
+  static async load(
+    native: Native,
+    folder: string,
+    { adapter: adapterFolder }: { readonly adapter?: string } = {},
+  ): Promise<PretrainedModel> {
     const model = await openHuggingFaceModel(folder);
+    let adapter: PeftAdapter | undefined;
     try {
+      if (adapterFolder !== undefined) adapter = await openPeftAdapter(adapterFolder, model.spec);
       requireMemory(`the weights of ${folder}`, BYTES * parameterCount(model.spec));
-      const parameters = await uploadWeights(native, model.spec, model.source);
-      return new PretrainedModel(native, model, { ...NOTHING, parameters });
+      const weights = await uploadWeights(native, model.spec, model.source);
+      if (adapter === undefined)
+        return new PretrainedModel(native, model, { ...NOTHING, parameters: weights });
+      const spec = { ...model.spec, lora: adapter.lora };
+      try {
+        const parameters = await uploadAdapter(native, spec, adapter.source);
+        const tensors = { ...NOTHING, frozen: weights, parameters };
+        return new PretrainedModel(native, { ...model, spec }, tensors);
+      } catch (error) {
+        native.delete(...weights);
+        throw error;
+      }
     } finally {
+      await adapter?.source.close();
       await model.source.close();
     }
   }
@@ -76,13 +103,13 @@ export class PretrainedModel {
   score(ids: readonly number[]): { lastLogits: Float32Array; tokenLogProbs: number[] } {
     this.checkIds(ids, 'ids');
     this.#logits ??= new SequenceLogits(this.#native, this.spec);
-    return this.#logits.run(this.#tensors.parameters, ids);
+    return this.#logits.run(weightsOf(this.#tensors), ids);
   }
 
   /** Samples in request order. @throws RangeError for a request that the model cannot serve. */
   generate(requests: readonly SampleRequest[]): Promise<Sample[]> {
     this.#sampler ??= new Sampler(this.#native, this.spec);
-    return this.#sampler.sample(this.#tensors.parameters, requests);
+    return this.#sampler.sample(weightsOf(this.#tensors), requests);
   }
 
   /**
@@ -95,14 +122,15 @@ export class PretrainedModel {
     for (const row of rows) checkRow(this.spec, row, true);
     if (this.#tensors.first.length === 0) {
       // Gradients and two moments beside the weights; activations come on top.
-      requireMemory('gradients and moments', 3 * BYTES * parameterCount(this.spec));
-      this.#tensors = freshModel(this.#native, this.spec, this.#tensors.parameters);
+      requireMemory('gradients and moments', 3 * BYTES * trainedCount(this.spec));
+      this.#tensors = freshModel(this.#native, this.spec, this.#tensors);
     }
     const learner = (this.#learner ??= new Learner(this.#native, this.spec));
     const totals = newTotals();
     using succession = new Succession(this.#native, this.#tensors, true);
-    // Gone with a step that fails.
-    this.#tensors = NOTHING;
+    // What is trained is gone with a step that fails.
+    const { frozen } = this.#tensors;
+    this.#tensors = frozen === undefined ? NOTHING : { ...NOTHING, frozen };
     await succession.step((model, consume) =>
       learner.step(model, rows, config, 'policy', this.#steps + 1, totals, { consume }),
     );
@@ -112,13 +140,13 @@ export class PretrainedModel {
   }
 
   /**
-   * Whether save may write there: a folder that is new, empty, or a model of before, which is replaced.
+   * Whether save, or saveAdapter, may write there: a folder that is new, empty, or one of before, which is replaced.
    * @throws RangeError for another.
    */
-  async checkSave(folder: string): Promise<void> {
+  async checkSave(folder: string, what: 'model' | 'adapter' = 'model'): Promise<void> {
     const fail = (what: string): never => {
       throw new RangeError(
-        `the folder to write is ${folder}, ${what}; accepted is a new or empty one, or a model of before, which is replaced`,
+        `the folder to write is ${folder}, ${what}; accepted is a new or empty one, or ${what === 'model' ? 'a model' : 'an adapter'} of before, which is replaced`,
       );
     };
     if (path.resolve(folder) === path.resolve(this.model.folder)) fail("the model's own");
@@ -126,11 +154,12 @@ export class PretrainedModel {
       const { code } = error as NodeJS.ErrnoException;
       return code === 'ENOENT' ? [] : fail(`which cannot be read (${code ?? String(error)})`);
     });
-    if (names.length > 0 && !names.includes(CONFIG_FILE)) fail('which holds other files');
+    if (names.length > 0 && !names.includes(what === 'model' ? CONFIG_FILE : ADAPTER_CONFIG))
+      fail('which holds other files');
   }
 
   /**
-   * A folder of the same layout: new weights, the tokenizer as it is, and a configuration that names the type that the
+   * A folder of the same layout: new weights, into which adapters are merged, the tokenizer as it is, and a configuration that names the type that the
    * weights now have. Written beside and moved into place.
    * @throws RangeError as checkSave does.
    */
@@ -139,12 +168,49 @@ export class PretrainedModel {
     await placeFolder(path.resolve(folder), async (beside) => {
       await copyModelFiles(this.model.folder, beside);
       await nameDtype(path.join(beside, CONFIG_FILE), options.dtype ?? 'F32');
-      await writeWeights(this.#native, this.spec, this.#tensors.parameters, beside, options);
+      await writeParameters(this.spec, (name) => this.#merged(name), beside, options);
     });
   }
 
+  /** A parameter's values, its adapters merged into it. */
+  #merged(name: string): Promise<Float32Array> {
+    const { frozen, parameters } = this.#tensors;
+    const base = this.#read(parameterShapes(this.spec), frozen ?? parameters, name);
+    return mergedParameter(this.spec, name, base, (half) =>
+      this.#read(adapterShapes(this.spec), parameters, half),
+    );
+  }
+
+  #read(
+    shapes: readonly { readonly name: string }[],
+    tensors: readonly NativeTensor[],
+    name: string,
+  ): Float32Array {
+    const tensor = tensors[shapes.findIndex((shape) => shape.name === name)];
+    if (tensor === undefined) throw new Error(`no tensor for ${name}`);
+    return this.#native.read(tensor) as Float32Array;
+  }
+
+  /**
+   * The adapters alone, as PEFT lays them out.
+   * @throws RangeError where the model has none, and as checkSave does.
+   */
+  async saveAdapter(folder: string, options: Pick<FolderOptions, 'dtype'> = {}): Promise<void> {
+    await this.checkSave(folder, 'adapter');
+    const { parameters } = this.#tensors;
+    await placeFolder(path.resolve(folder), (beside) =>
+      writePeftAdapter(
+        this.spec,
+        path.basename(path.resolve(this.model.folder)),
+        (name) => this.#read(adapterShapes(this.spec), parameters, name),
+        beside,
+        options,
+      ),
+    );
+  }
+
   dispose(): void {
-    this.#native.delete(...tensorsOf(this.#tensors));
+    this.#native.delete(...tensorsOf(this.#tensors), ...(this.#tensors.frozen ?? []));
     this.#tensors = NOTHING;
     this.#logits?.dispose();
     this.#sampler?.dispose();

@@ -1,6 +1,5 @@
 /** A Hugging Face folder's weights: checked by their headers, then into TensorFlow and out of it, tensor by tensor. */
 import type { Native, NativeTensor } from '../engine/native.js';
-import { parameterShapes } from '../engine/parameters.js';
 import type { ModelSpec } from '../port.js';
 import type { Dtype } from '../safetensors/dtypes.js';
 import { ModelFileError } from '../safetensors/format.js';
@@ -58,7 +57,7 @@ export function weightFiles(spec: ModelSpec, source: TensorSource): string[] {
 }
 
 /** @throws ModelFileError naming file and tensor where a value is not finite. */
-async function readWeight(source: TensorSource, name: string): Promise<Float32Array> {
+export async function readWeight(source: TensorSource, name: string): Promise<Float32Array> {
   const { data } = await source.read(name);
   for (let i = 0; i < data.length; i++)
     if (!Number.isFinite(data[i]))
@@ -116,21 +115,4 @@ export async function writeParameters(
     // Transformers reads no file that does not say so.
     { ...options, metadata: { format: 'pt' } },
   );
-}
-
-/** Parameters out of TensorFlow. */
-export function writeWeights(
-  native: Native,
-  spec: ModelSpec,
-  parameters: readonly NativeTensor[],
-  folder: string,
-  options: Pick<FolderOptions, 'dtype' | 'shardBytes'> = {},
-): Promise<WrittenFile[]> {
-  const order = new Map(parameterShapes(spec).map(({ name }, i) => [name, i]));
-  const read = (name: string): Float32Array => {
-    const tensor = parameters[order.get(name) ?? -1];
-    if (tensor === undefined) throw new Error(`no tensor for ${name}`);
-    return native.read(tensor) as Float32Array;
-  };
-  return writeParameters(spec, read, folder, options);
 }

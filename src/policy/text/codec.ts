@@ -9,6 +9,7 @@ import { DEFAULT_LIMITS } from '../../sandbox/limits.js';
 import { taskKinds } from '../../tasks/index.js';
 import type { ParsedProposal, ParsedSolution, TaskKind } from '../../tasks/types.js';
 import type { Completion, PolicyCodec, Prompt, ProposalReference } from '../codec.js';
+import type { TokenTexts } from '../port.js';
 import type { ChatTemplate } from './chat-template.js';
 import { openEnvelope, WRAPPERS, type Wrapper } from './envelope.js';
 import { readAnswer } from './extract.js';
@@ -41,6 +42,8 @@ export interface TextCodecOptions {
   readonly maxResponseTokens: number;
   /** One of these is taken off the end of a completion before it is read. Default: none. */
   readonly endTokens?: readonly number[];
+  /** Of the tokenizer's tokens; needed where stop strings end completions. */
+  readonly tokenTexts?: TokenTexts;
   /** Inputs that an induction proposal needs (num_inputs). Default 10. */
   readonly inductionInputs?: number;
   /** How proposed programs are read. */
@@ -191,6 +194,7 @@ export function createTextCodec(options: TextCodecOptions): TextCodec {
     },
 
     text: read,
+    ...(options.tokenTexts === undefined ? {} : { tokenTexts: options.tokenTexts }),
   };
 }
 

@@ -30,6 +30,7 @@ export async function textCodecOfModel(
     ...textCodecOptions(policy, run),
     tokenizer,
     endTokens: endTokens(spec),
+    ...(policy.sampling.stop.length > 0 ? { tokenTexts: tokenizer.tokenTexts(spec.vocabulary) } : {}),
     ...(policy.chatTemplate === 'tokenizer' ? { chat: tokenizer.requireChat() } : {}),
   });
 }

@@ -8,7 +8,7 @@ import type { TextCodecOptions } from './codec.js';
 export function textCodecOptions(
   policy: HuggingFacePolicyConfig,
   { propose, sandbox }: Pick<RunConfig, 'propose' | 'sandbox'>,
-): Omit<TextCodecOptions, 'tokenizer' | 'endTokens' | 'chat'> {
+): Omit<TextCodecOptions, 'tokenizer' | 'endTokens' | 'tokenTexts' | 'chat'> {
   const { wrapper, maxPromptTokens, maxContentTokens, maxResponseTokens, inductionInputs, program } = policy;
   return {
     wrapper,

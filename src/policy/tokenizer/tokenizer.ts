@@ -6,11 +6,13 @@
  */
 import path from 'node:path';
 import { ModelFileError } from '../safetensors/format.js';
+import type { TokenTexts } from '../port.js';
 import type { ChatMessage, ChatTemplate } from '../text/chat-template.js';
 import { CHAT_TEMPLATE_FILE, readChatTemplate } from './chat-template.js';
-import { readJsonObject, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE } from './files.js';
+import { readJsonObject, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE, type JsonObject } from './files.js';
 import { createLibraryTokenizer, type LibraryTokenizer } from './library.js';
 import { TextStream } from './text-stream.js';
+import { tokenTexts } from './token-texts.js';
 
 export interface EncodeOptions {
   /** Add the start and end tokens that tokenizer.json asks for (its post-processor). Default: none. */
@@ -27,11 +29,18 @@ export class ModelTokenizer {
   /** Greatest token id + 1. */
   readonly size: number;
   readonly #library: LibraryTokenizer;
+  readonly #definition: JsonObject;
   /** Undefined where the folder has none. */
   readonly chat: ChatTemplate | undefined;
 
-  private constructor(folder: string, library: LibraryTokenizer, chat: ChatTemplate | undefined) {
+  private constructor(
+    folder: string,
+    definition: JsonObject,
+    library: LibraryTokenizer,
+    chat: ChatTemplate | undefined,
+  ) {
     this.folder = folder;
+    this.#definition = definition;
     this.#library = library;
     this.chat = chat;
     let greatest = -1;
@@ -63,7 +72,7 @@ export class ModelTokenizer {
     } catch (error) {
       throw new ModelFileError(`${file} is no tokenizer that can be read: ${(error as Error).message}`);
     }
-    return new ModelTokenizer(folder, library, await readChatTemplate(folder, config));
+    return new ModelTokenizer(folder, definition, library, await readChatTemplate(folder, config));
   }
 
   /** @throws ModelFileError where a token of the tokenizer is none of the model's. */
@@ -88,6 +97,21 @@ export class ModelTokenizer {
       skip_special_tokens: skipSpecial,
       clean_up_tokenization_spaces: false,
     });
+  }
+
+  /**
+   * @param vocabulary of the model.
+   * @throws ModelFileError where the tokenizer's decoder is of a kind whose tokens are no bytes by themselves.
+   */
+  tokenTexts(vocabulary: number): TokenTexts {
+    const { decoder, added_tokens: added } = this.#definition;
+    const ids = Array.isArray(added) ? added.map((token) => (token as { id: number }).id) : [];
+    const spelling = (token: number): string | undefined => this.#library.id_to_token(token);
+    try {
+      return tokenTexts({ decoder, added: new Set(ids), spelling }, vocabulary);
+    } catch (error) {
+      throw new ModelFileError(`${this.folder}: ${(error as Error).message}`, { cause: error });
+    }
   }
 
   stream(options: DecodeOptions = {}): TextStream {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { nearest, UsageError } from '../../../src/config/errors.js';
 import { requirePolicy } from '../../../src/config/policy-present.js';
-import { tinyPolicy } from '../../../src/config/policy.js';
+import { freshAdapters, tinyPolicy, type HuggingFacePolicyConfig } from '../../../src/config/policy.js';
 import { presetNames, resolveRunConfig } from '../../../src/config/presets.js';
 
 const yaml = async (text: string): Promise<string> => {
@@ -142,13 +142,32 @@ describe('a policy that is not there', () => {
     expect(String(error)).toMatch(/model\.safetensors cannot be read \(ENOENT\)/);
   });
 
-  it('has to be named by an absolute path, and has no adapters', async () => {
+  it('has to be named by an absolute path', async () => {
     expect(String(await asked('policy.path=models/x'))).toMatch(
       /policy\.path is "models\/x"; accepted is an absolute path, as in \/.*models\/x/,
     );
-    const folder = await model('config.json', 'tokenizer.json');
-    expect(String(await asked(`policy.path=${folder}`, 'policy.loraRank=8'))).toMatch(
-      /policy\.loraRank is 8: .*accepted is null/,
+  });
+
+  it('has adapters where a rank is given, on the linear maps that are named', async () => {
+    const { config } = await resolveRunConfig('7b', [
+      'policy.loraRank=8',
+      'policy.loraTargets=[v_proj,q_proj]',
+    ]);
+    if (config.policy.kind !== 'huggingface') throw new Error('7b is a pre-trained model');
+    expect(freshAdapters(config.policy, 1)?.lora).toEqual({
+      rank: 8,
+      alpha: 32,
+      targets: ['q_proj', 'v_proj'],
+    });
+    const seeds = [1, 1, 2].map(
+      (seed) => freshAdapters(config.policy as HuggingFacePolicyConfig, seed)?.seed,
+    );
+    expect(seeds[1]).toBe(seeds[0]);
+    expect(seeds[2]).not.toBe(seeds[0]);
+    const full = (await resolveRunConfig('7b')).config.policy as HuggingFacePolicyConfig;
+    expect(freshAdapters(full, 1)).toBeUndefined();
+    await expect(resolveRunConfig('7b', ['policy.loraTargets=[c_attn]'])).rejects.toThrow(
+      /loraTargets.*q_proj/,
     );
   });
 
