@@ -5,6 +5,7 @@
  */
 import type { Tensor } from './graph.js';
 import type { Operations, Shape } from './operations.js';
+import { Products } from './products.js';
 
 interface Recorded {
   readonly output: Tensor;
@@ -23,10 +24,13 @@ export const ONE_HOT_ROWS = 512;
 
 export class Tape {
   readonly #o: Operations;
+  readonly #products: Products;
   readonly #recorded: Recorded[] = [];
 
-  constructor(operations: Operations) {
+  /** @param products the type of matrix products; default: float32. */
+  constructor(operations: Operations, products = new Products(operations)) {
     this.#o = operations;
+    this.#products = products;
   }
 
   #record(output: Tensor, back: Recorded['back']): Tensor {
@@ -36,19 +40,19 @@ export class Tape {
 
   /** a [n, k], b [k, m] -> [n, m] */
   matMul(a: Tensor, b: Tensor): Tensor {
-    const o = this.#o;
-    return this.#record(o.matMul(a, b), (g) => [
-      [a, o.matMul(g, b, false, true)],
-      [b, o.matMul(a, g, true, false)],
+    const products = this.#products;
+    return this.#record(products.matMul(a, b), (g) => [
+      [a, products.matMul(g, b, false, true)],
+      [b, products.matMul(a, g, true, false)],
     ]);
   }
 
   /** a [n, k], b [m, k] -> [n, m] */
   matMulTransposed(a: Tensor, b: Tensor): Tensor {
-    const o = this.#o;
-    return this.#record(o.matMul(a, b, false, true), (g) => [
-      [a, o.matMul(g, b)],
-      [b, o.matMul(g, a, true, false)],
+    const products = this.#products;
+    return this.#record(products.matMul(a, b, false, true), (g) => [
+      [a, products.matMul(g, b)],
+      [b, products.matMul(g, a, true, false)],
     ]);
   }
 
@@ -89,6 +93,7 @@ export class Tape {
     sizes: { readonly h: number; readonly g: number; readonly n: Tensor; readonly w: number },
   ): Tensor {
     const o = this.#o;
+    const products = this.#products;
     const { h, g, n, w } = sizes;
     const m = o.size(key, 2);
     // The queries of a group are rows of one product: no key is repeated.
@@ -97,19 +102,19 @@ export class Tape {
     const apart = (x: Tensor, last: Tensor | number): Tensor => o.reshape(x, [-1, h, g, n, last]);
     const factor = o.graph.scalar(1 / Math.sqrt(w));
     const q = together(o.mul(query, factor), w);
-    const p = together(o.softmax(o.add(apart(o.batchMatMul(q, key, false, true), m), mask)), m);
-    const out = o.batchMatMul(p, value);
+    const p = together(o.softmax(o.add(apart(products.batchMatMul(q, key, false, true), m), mask)), m);
+    const out = products.batchMatMul(p, value);
     const output = apart(out, w);
     this.#recorded.push({
       output,
       back: (gradient) => {
         const dOut = together(gradient, w);
-        const dP = o.batchMatMul(dOut, value, false, true);
+        const dP = products.batchMatMul(dOut, value, false, true);
         const dS = o.mul(p, o.sub(dP, o.sum(o.mul(dOut, out), [-1], true)));
         return [
-          [query, o.mul(apart(o.batchMatMul(dS, key), w), factor)],
-          [key, o.batchMatMul(dS, q, true, false)],
-          [value, o.batchMatMul(p, dOut, true, false)],
+          [query, o.mul(apart(products.batchMatMul(dS, key), w), factor)],
+          [key, products.batchMatMul(dS, q, true, false)],
+          [value, products.batchMatMul(p, dOut, true, false)],
         ];
       },
     });
@@ -226,8 +231,8 @@ export class Tape {
    */
   recomputed(x: Tensor, parameters: readonly Tensor[], f: (tape: Tape, x: Tensor) => Tensor): Tensor {
     const o = this.#o;
-    return this.#record(f(new Tape(o), x), (g) => {
-      const again = new Tape(o);
+    return this.#record(f(new Tape(o, this.#products), x), (g) => {
+      const again = new Tape(o, this.#products);
       // Held back until the gradient is there; and no optimiser takes it for the first time's nodes.
       const start = o.after(x, g);
       const gradients = again.gradients(f(again, start), g, [start, ...parameters]);

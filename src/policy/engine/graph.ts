@@ -8,7 +8,7 @@
 import { ProtoWriter } from './protobuf.js';
 
 /** Values of TensorFlow's DataType enumeration (types.proto). */
-export const DTYPE = { float: 1, int: 3, bool: 10 } as const;
+export const DTYPE = { float: 1, int: 3, bool: 10, bfloat16: 14 } as const;
 export type DType = keyof typeof DTYPE;
 
 interface Frame {

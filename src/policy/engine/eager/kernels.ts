@@ -10,7 +10,7 @@ export type Kernel = (
   attribute: (name: string) => Attribute | undefined,
 ) => tf.Tensor | readonly tf.Tensor[];
 
-const TYPES: Readonly<Record<DType, 'float32' | 'int32' | 'bool'>> = {
+const TYPES: Readonly<Record<Exclude<DType, 'bfloat16'>, 'float32' | 'int32' | 'bool'>> = {
   float: 'float32',
   int: 'int32',
   bool: 'bool',
@@ -126,6 +126,7 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
   Cast: ([x], attribute) => {
     const to = attribute('DstT');
     if (to === undefined || !('type' in to)) throw new Error('Cast has no DstT');
+    if (to.type === 'bfloat16') throw new Error('the public API has no type bfloat16');
     return tf.cast(x as tf.Tensor, TYPES[to.type]);
   },
   OneHot: ([indices, depth]) =>
