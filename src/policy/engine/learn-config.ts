@@ -48,7 +48,5 @@ export function checkLearnConfig(config: ImitationConfig): void {
       `aggregation is ${JSON.stringify(config.aggregation)}; accepted are token, sequence`,
     );
   if (config.compute !== undefined && !COMPUTES.includes(config.compute))
-    throw new RangeError(
-      `compute is ${JSON.stringify(config.compute)}; accepted are ${COMPUTES.join(', ')}`,
-    );
+    throw new RangeError(`compute is ${JSON.stringify(config.compute)}; accepted are ${COMPUTES.join(', ')}`);
 }

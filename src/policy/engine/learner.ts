@@ -90,7 +90,9 @@ export class Learner {
       const { settings: _shared, ...own } = batch;
       const inputs = scope.hold(Object.values(own));
       if (variant.reference && reference !== undefined) {
-        const [referenceLogProbs] = scope.hold([this.#scoreProgram(variant.compute).run(reference, batch)] as const);
+        const [referenceLogProbs] = scope.hold([
+          this.#scoreProgram(variant.compute).run(reference, batch),
+        ] as const);
         inputs.push(referenceLogProbs);
         batch = { ...batch, referenceLogProbs };
       }
