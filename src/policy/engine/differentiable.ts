@@ -170,18 +170,17 @@ export class Tape {
   }
 
   /**
-   * Rotary positions: x * cos + rotated(x) * sin, where rotated is a signed permutation within each head.
-   * @param shape of x.
+   * Rotary positions: x * cos + x' * sin, where x' has the halves of each head's width changed over, and the sine of the
+   * first half is negative.
+   * @param x [..., headWidth]
+   * @param rank of x
    */
-  rotate(x: Tensor, rotation: Rotation, shape: Shape): Tensor {
+  rotate(x: Tensor, { headWidth, cos, sin }: Rotation, rank: number): Tensor {
     const o = this.#o;
-    const turn = (t: Tensor, transposed: boolean): Tensor =>
-      o.reshape(
-        o.matMul(o.reshape(t, [-1, rotation.headWidth]), rotation.permutation, false, transposed),
-        shape,
-      );
-    const y = o.add(o.mul(x, rotation.cos), o.mul(turn(x, false), rotation.sin));
-    return this.#record(y, (g) => [[x, o.add(o.mul(g, rotation.cos), turn(o.mul(g, rotation.sin), true))]]);
+    const turned = (t: Tensor): Tensor => o.roll(t, rank - 1, headWidth / 2);
+    return this.#record(o.add(o.mul(x, cos), o.mul(turned(x), sin)), (g) => [
+      [x, o.add(o.mul(g, cos), turned(o.mul(g, sin)))],
+    ]);
   }
 
   /** silu(gate) * up, [n, h] each */
@@ -342,9 +341,8 @@ function attentionBlock(
 
 export interface Rotation {
   readonly headWidth: number;
-  /** [headWidth, headWidth] */
-  readonly permutation: Tensor;
   /** Broadcast over what is rotated. */
   readonly cos: Tensor;
+  /** Negative in the first half of the width. */
   readonly sin: Tensor;
 }

@@ -220,6 +220,16 @@ export class Operations {
     return this.graph.op1('Slice', [x, at, sizes], { ...numeric(x), Index: { type: 'int' } }, x.dtype);
   }
 
+  /** x with entry i of `axis` at i + shift, cyclically. */
+  roll(x: Tensor, axis: number, shift: number): Tensor {
+    return this.graph.op1(
+      'Roll',
+      [x, this.graph.int(shift), this.graph.int(axis)],
+      { ...numeric(x), Tshift: { type: 'int' }, Taxis: { type: 'int' } },
+      x.dtype,
+    );
+  }
+
   /** x with `count` zeros behind it along `axis` of a tensor of `rank`. */
   padEnd(x: Tensor, rank: number, axis: number, count: Tensor): Tensor {
     // [rank, 2]: before and behind each axis

@@ -95,7 +95,7 @@ export function queryKeyValue(
     return tape.reshape(norm(tape, spec, rows, weight), shape, [-1, w]);
   };
   const turned = (y: Tensor, heads: number, weight?: Tensor): Tensor =>
-    tape.rotate(byHead(y, heads, weight), rotation, [...lead, heads, w]);
+    tape.rotate(byHead(y, heads, weight), rotation, lead.length + 2);
   return [
     turned(q, spec.heads, layer.queryNorm),
     turned(k, keyValueHeads, layer.keyNorm),

@@ -113,6 +113,12 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
       flat.flatMap((before, i) => (i % 2 === 0 ? [[before, flat[i + 1] ?? 0] as [number, number]] : [])),
     );
   },
+  Roll: ([x, shift, axis]) => {
+    const [at, along] = [number(shift as tf.Tensor), number(axis as tf.Tensor)];
+    const size = x?.shape[along] ?? Number.NaN;
+    const [head, tail] = tf.split(x as tf.Tensor, [size - at, at], along);
+    return tf.concat([tail as tf.Tensor, head as tf.Tensor], along);
+  },
   TensorScatterAdd: ([x, indices, rows]) =>
     tf.add(
       x as tf.Tensor,
