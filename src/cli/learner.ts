@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { UsageError } from '../config/errors.js';
 import { readBatchFile } from '../learner/batch-file.js';
-import type { LearnConfig } from '../policy/port.js';
+import { COMPUTES, type LearnConfig } from '../policy/port.js';
 import { say, sayJson } from './output.js';
 import { dtypeOption, naming, numberOption, withPretrained } from './pretrained.js';
 
@@ -20,6 +20,7 @@ interface StepOptions {
   readonly aggregation: string;
   readonly microbatchRows: string;
   readonly recompute?: boolean;
+  readonly compute: string;
   readonly dtype: string;
   readonly json?: boolean;
 }
@@ -47,6 +48,7 @@ export function addLearnerCommands(program: Command): void {
     )
     .option('--microbatch-rows <n>', 'rows that go through the device at once', '8')
     .option('--recompute', 'compute activations again for the gradients: less memory, more time')
+    .option('--compute <type>', 'in which matrix products are taken: float32, bfloat16', 'float32')
     .option('--dtype <type>', 'of the weights that are written: F32, F16, BF16', 'F32')
     .option('--json', 'print the metrics as JSON')
     .addHelpText(
@@ -86,6 +88,11 @@ function configOf(options: StepOptions): LearnConfig {
   const { aggregation } = options;
   if (aggregation !== 'token' && aggregation !== 'sequence')
     throw new UsageError(`--aggregation is ${JSON.stringify(aggregation)}; accepted are token, sequence`);
+  const compute = COMPUTES.find((name) => name === options.compute);
+  if (compute === undefined)
+    throw new UsageError(
+      `--compute is ${JSON.stringify(options.compute)}; accepted are ${COMPUTES.join(', ')}`,
+    );
   return {
     learningRate: atLeastZero('--lr', options.lr),
     betas: [0.9, 0.999],
@@ -105,5 +112,6 @@ function configOf(options: StepOptions): LearnConfig {
     aggregation,
     shuffleSeed: 0,
     ...(options.recompute === true ? { recompute: true } : {}),
+    ...(compute === 'float32' ? {} : { compute }),
   };
 }

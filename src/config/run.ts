@@ -8,6 +8,7 @@ import { KEEP_POLICIES } from '../buffer/keep.js';
 import { SOLVER_MIXINGS } from '../buffer/sampling.js';
 import { VALID_PROGRAM_FILTERS } from '../buffer/valid-program-filter.js';
 import { ADVANTAGES } from '../learner/advantages/names.js';
+import { COMPUTES } from '../policy/port.js';
 import { COMBINE_METHODS } from '../reward/combine.js';
 import { DIVERSITY_RULES } from '../reward/intrinsic/answer-diversity.js';
 import { BANNABLE_KEYWORDS, POLICY_NAMES } from '../sandbox/policy.js';
@@ -194,6 +195,8 @@ const fields = z.strictObject({
     klCoefficient: z.number().min(0).default(0),
     minibatches: count.default(1),
     microbatchRows: count.default(256),
+    /** In which type matrix products are taken; weights, moments and checkpoints are float32 (policy/engine/products.ts). */
+    compute: z.enum(COMPUTES).default('float32'),
     aggregation: z.enum(['token', 'sequence']).default('token'),
     /**
      * `trr_plus_plus`: the paper's equation 8. `trr_plus_plus_token_weighted`: as published, long answers weigh more.

@@ -7,7 +7,7 @@ import type { LearnConfig, LearnRow } from '../policy/port.js';
 export function learnConfig(config: RunConfig, iteration: number): LearnConfig {
   const { optimiser, clipLow, clipHigh, entropyCoefficient, minibatches, microbatchRows, aggregation } =
     config.learner;
-  const { dualClip, klCoefficient } = config.learner;
+  const { dualClip, klCoefficient, compute } = config.learner;
   const { policy } = config;
   return {
     ...optimiser,
@@ -21,6 +21,7 @@ export function learnConfig(config: RunConfig, iteration: number): LearnConfig {
     ...(dualClip === null ? {} : { dualClip }),
     ...(klCoefficient === 0 ? {} : { klCoefficient }),
     ...(policy.kind === 'huggingface' && policy.gradientCheckpointing ? { recompute: true } : {}),
+    ...(compute === 'float32' ? {} : { compute }),
     shuffleSeed: seedOf(config.seed, iteration, 'learn', 'shuffle'),
   };
 }

@@ -180,6 +180,10 @@ export interface LearnRow {
   readonly grammar?: string;
 }
 
+/** In which type matrix products are taken; all else is float32. */
+export const COMPUTES = ['float32', 'bfloat16'] as const;
+export type Compute = (typeof COMPUTES)[number];
+
 export interface LearnConfig {
   readonly learningRate: number;
   readonly betas: readonly [number, number];
@@ -205,6 +209,8 @@ export interface LearnConfig {
   readonly shuffleSeed: number;
   /** Keep the layers' inputs alone and compute the rest again for the gradients: less memory, more time. Absent: no. */
   readonly recompute?: boolean;
+  /** Absent: float32. Weights, moments and checkpoints are float32 in either case. */
+  readonly compute?: Compute;
 }
 
 /** A warm-up's configuration. */

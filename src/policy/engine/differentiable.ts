@@ -5,28 +5,32 @@
  */
 import type { Tensor } from './graph.js';
 import type { Operations, Shape } from './operations.js';
+import { Products } from './products.js';
+
+/** What an operation adds to an input's gradient; or how it goes into what the other operations add, if they do. */
+type Part = Tensor | ((others: Tensor | undefined) => Tensor);
 
 interface Recorded {
   readonly output: Tensor;
   /** Gradients of the inputs, given the output's. */
-  readonly back: (gradient: Tensor) => readonly (readonly [Tensor, Tensor])[];
+  readonly back: (gradient: Tensor) => readonly (readonly [Tensor, Part])[];
 }
 
 /** Of a spec that states none. */
 export const NORM_EPSILON = 1e-6;
 
-/**
- * Vocabularies up to which one-hot rows are used: a product with them sums faster than the segment kernel, which has one
- * thread a segment. Beyond, rows as long as the vocabulary are dear: tokens are gathered.
- */
+/** Vocabularies up to which one-hot rows are used. Beyond, rows as long as the vocabulary are dear: tokens are gathered. */
 export const ONE_HOT_ROWS = 512;
 
 export class Tape {
   readonly #o: Operations;
+  readonly #products: Products;
   readonly #recorded: Recorded[] = [];
 
-  constructor(operations: Operations) {
+  /** @param products the type of matrix products; default: float32. */
+  constructor(operations: Operations, products = new Products(operations)) {
     this.#o = operations;
+    this.#products = products;
   }
 
   #record(output: Tensor, back: Recorded['back']): Tensor {
@@ -36,19 +40,19 @@ export class Tape {
 
   /** a [n, k], b [k, m] -> [n, m] */
   matMul(a: Tensor, b: Tensor): Tensor {
-    const o = this.#o;
-    return this.#record(o.matMul(a, b), (g) => [
-      [a, o.matMul(g, b, false, true)],
-      [b, o.matMul(a, g, true, false)],
+    const products = this.#products;
+    return this.#record(products.matMul(a, b), (g) => [
+      [a, products.matMul(g, b, false, true)],
+      [b, products.matMul(a, g, true, false)],
     ]);
   }
 
   /** a [n, k], b [m, k] -> [n, m] */
   matMulTransposed(a: Tensor, b: Tensor): Tensor {
-    const o = this.#o;
-    return this.#record(o.matMul(a, b, false, true), (g) => [
-      [a, o.matMul(g, b)],
-      [b, o.matMul(g, a, true, false)],
+    const products = this.#products;
+    return this.#record(products.matMul(a, b, false, true), (g) => [
+      [a, products.matMul(g, b)],
+      [b, products.matMul(g, a, true, false)],
     ]);
   }
 
@@ -83,8 +87,9 @@ export class Tape {
    * @param query [b, h, g, n, w]: g query heads meet each key head
    * @param key [b, h, m, w]
    * @param value [b, h, m, w]
-   * @param mask broadcasts over [b, h, g, n, m]; takes no gradient
-   * @param sizes h, g, n and w
+   * @param mask [n, m], added; takes no gradient
+   * @param sizes h, g, n and w; and `blocks`: into how many the queries are cut where n = m and nobody sees what comes
+   * later, so that no block meets keys behind its last query. With k blocks (k - 1) / 2k of the scores are left out.
    * @returns as query
    */
   attention(
@@ -92,34 +97,67 @@ export class Tape {
     key: Tensor,
     value: Tensor,
     mask: Tensor,
-    sizes: { readonly h: number; readonly g: number; readonly n: Tensor; readonly w: number },
+    sizes: {
+      readonly h: number;
+      readonly g: number;
+      readonly n: Tensor;
+      readonly w: number;
+      readonly blocks: number;
+    },
   ): Tensor {
     const o = this.#o;
-    const { h, g, n, w } = sizes;
-    const m = o.size(key, 2);
-    // The queries of a group are rows of one product: no key is repeated.
-    const rows = g === 1 ? n : o.mul(o.graph.int(g), n);
-    const together = (x: Tensor, last: Tensor | number): Tensor => o.reshape(x, [-1, h, rows, last]);
-    const apart = (x: Tensor, last: Tensor | number): Tensor => o.reshape(x, [-1, h, g, n, last]);
+    const { n, w, blocks } = sizes;
     const factor = o.graph.scalar(1 / Math.sqrt(w));
-    const q = together(o.mul(query, factor), w);
-    const p = together(o.softmax(o.add(apart(o.batchMatMul(q, key, false, true), m), mask)), m);
-    const out = o.batchMatMul(p, value);
-    const output = apart(out, w);
-    this.#recorded.push({
-      output,
-      back: (gradient) => {
-        const dOut = together(gradient, w);
-        const dP = o.batchMatMul(dOut, value, false, true);
-        const dS = o.mul(p, o.sub(dP, o.sum(o.mul(dOut, out), [-1], true)));
+    const scaled = o.mul(query, factor);
+    if (blocks === 1) {
+      const one = attentionBlock(o, this.#products, scaled, key, value, mask, sizes);
+      return this.#record(one.output, (gradient) => {
+        const { q, k, v } = one.back(gradient);
         return [
-          [query, o.mul(apart(o.batchMatMul(dS, key), w), factor)],
-          [key, o.batchMatMul(dS, q, true, false)],
-          [value, o.batchMatMul(p, dOut, true, false)],
+          [query, o.mul(q, factor)],
+          [key, k],
+          [value, v],
         ];
-      },
+      });
+    }
+    // Block i: queries [i n / blocks, (i + 1) n / blocks), which may be none.
+    const ends = Array.from({ length: blocks + 1 }, (_, i) =>
+      o.floorDiv(o.mul(n, o.graph.int(i)), o.graph.int(blocks)),
+    );
+    const parts = Array.from({ length: blocks }, (_, i) => {
+      const [begin, end] = [ends[i] as Tensor, ends[i + 1] as Tensor];
+      const seen = (x: Tensor): Tensor => o.sliceBetween(x, 4, 2, null, end);
+      const rows = (x: Tensor): Tensor => o.sliceBetween(x, 5, 3, begin, end);
+      const ownMask = o.sliceBetween(o.sliceBetween(mask, 2, 0, begin, end), 2, 1, null, end);
+      const block = attentionBlock(o, this.#products, rows(scaled), seen(key), seen(value), ownMask, {
+        ...sizes,
+        n: o.sub(end, begin),
+      });
+      return { ...block, rows, rest: o.sub(n, end) };
     });
-    return output;
+    const output = o.concat(
+      parts.map((part) => part.output),
+      3,
+    );
+    return this.#record(output, (gradient) => {
+      const back = parts.map((part) => ({ ...part.back(part.rows(gradient)), rest: part.rest }));
+      // Keys that a block does not see get nothing from it.
+      const whole = (x: Tensor, rest: Tensor): Tensor => o.padEnd(x, 4, 2, rest);
+      return [
+        [
+          query,
+          o.mul(
+            o.concat(
+              back.map(({ q }) => q),
+              3,
+            ),
+            factor,
+          ),
+        ],
+        [key, o.addN(back.map(({ k, rest }) => whole(k, rest)))],
+        [value, o.addN(back.map(({ v, rest }) => whole(v, rest)))],
+      ];
+    });
   }
 
   /** x [n, d] / rms(x) * weight [d] */
@@ -138,18 +176,17 @@ export class Tape {
   }
 
   /**
-   * Rotary positions: x * cos + rotated(x) * sin, where rotated is a signed permutation within each head.
-   * @param shape of x.
+   * Rotary positions: x * cos + x' * sin, where x' has the halves of each head's width changed over, and the sine of the
+   * first half is negative.
+   * @param x [..., headWidth]
+   * @param rank of x
    */
-  rotate(x: Tensor, rotation: Rotation, shape: Shape): Tensor {
+  rotate(x: Tensor, { headWidth, cos, sin }: Rotation, rank: number): Tensor {
     const o = this.#o;
-    const turn = (t: Tensor, transposed: boolean): Tensor =>
-      o.reshape(
-        o.matMul(o.reshape(t, [-1, rotation.headWidth]), rotation.permutation, false, transposed),
-        shape,
-      );
-    const y = o.add(o.mul(x, rotation.cos), o.mul(turn(x, false), rotation.sin));
-    return this.#record(y, (g) => [[x, o.add(o.mul(g, rotation.cos), turn(o.mul(g, rotation.sin), true))]]);
+    const turned = (t: Tensor): Tensor => o.roll(t, rank - 1, headWidth / 2);
+    return this.#record(o.add(o.mul(x, cos), o.mul(turned(x), sin)), (g) => [
+      [x, o.add(o.mul(g, cos), turned(o.mul(g, sin)))],
+    ]);
   }
 
   /** silu(gate) * up, [n, h] each */
@@ -202,15 +239,19 @@ export class Tape {
     return outputs;
   }
 
-  /** Rows of `table` [rows, d] by index. The gradient sums rows that were taken more than once. */
+  /**
+   * Rows of `table` [rows, d] by index. The gradient sums rows that were taken more than once; where the table is the
+   * output matrix too, it goes into that gradient, and no second one as large is made.
+   */
   embedding(table: Tensor, indices: Tensor, rows: number): Tensor {
     const o = this.#o;
     return this.#record(o.gather(table, indices), (g) => [
       [
         table,
-        rows <= ONE_HOT_ROWS
-          ? o.matMul(o.oneHot(indices, rows), g, true, false)
-          : o.segmentSum(g, indices, o.graph.int(rows)),
+        (others) =>
+          others === undefined
+            ? o.segmentSum(g, indices, o.graph.int(rows))
+            : o.scatterAdd(others, indices, g),
       ],
     ]);
   }
@@ -232,8 +273,8 @@ export class Tape {
    */
   recomputed(x: Tensor, parameters: readonly Tensor[], f: (tape: Tape, x: Tensor) => Tensor): Tensor {
     const o = this.#o;
-    return this.#record(f(new Tape(o), x), (g) => {
-      const again = new Tape(o);
+    return this.#record(f(new Tape(o, this.#products), x), (g) => {
+      const again = new Tape(o, this.#products);
       // Held back until the gradient is there; and no optimiser takes it for the first time's nodes.
       const start = o.after(x, g);
       const gradients = again.gradients(f(again, start), g, [start, ...parameters]);
@@ -241,13 +282,23 @@ export class Tape {
     });
   }
 
+  #sum(parts: readonly Part[]): Tensor {
+    const tensors = parts.filter((part) => typeof part !== 'function');
+    const start = tensors.length === 0 ? undefined : this.#o.addN(tensors);
+    const whole = parts
+      .filter((part) => typeof part === 'function')
+      .reduce<Tensor | undefined>((others, into) => into(others), start);
+    if (whole === undefined) throw new RangeError('parts is empty; at least one is needed');
+    return whole;
+  }
+
   /** Gradients of `wrt`, given the gradient of one output. */
   gradients(output: Tensor, gradient: Tensor, wrt: readonly Tensor[]): Tensor[] {
-    const pending = new Map<string, Tensor[]>([[output.name, [gradient]]]);
+    const pending = new Map<string, Part[]>([[output.name, [gradient]]]);
     for (const { output: at, back } of [...this.#recorded].reverse()) {
       const parts = pending.get(at.name);
       if (parts === undefined) continue;
-      for (const [input, part] of back(this.#o.addN(parts))) {
+      for (const [input, part] of back(this.#sum(parts))) {
         const list = pending.get(input.name);
         if (list === undefined) pending.set(input.name, [part]);
         else list.push(part);
@@ -256,16 +307,48 @@ export class Tape {
     return wrt.map((tensor) => {
       const parts = pending.get(tensor.name);
       if (parts === undefined) throw new Error(`no gradient reaches ${tensor.name}`);
-      return this.#o.addN(parts);
+      return this.#sum(parts);
     });
   }
 }
 
+/** softmax(scaled key^T + mask) value, and the gradients of the three: see Tape.attention. */
+function attentionBlock(
+  o: Operations,
+  products: Products,
+  scaled: Tensor,
+  key: Tensor,
+  value: Tensor,
+  mask: Tensor,
+  { h, g, n, w }: { readonly h: number; readonly g: number; readonly n: Tensor; readonly w: number },
+): { output: Tensor; back(gradient: Tensor): Readonly<Record<'q' | 'k' | 'v', Tensor>> } {
+  const m = o.size(key, 2);
+  // The queries of a group are rows of one product: no key is repeated.
+  const rows = g === 1 ? n : o.mul(o.graph.int(g), n);
+  const together = (x: Tensor, last: Tensor | number): Tensor => o.reshape(x, [-1, h, rows, last]);
+  const apart = (x: Tensor, last: Tensor | number): Tensor => o.reshape(x, [-1, h, g, n, last]);
+  const q = together(scaled, w);
+  const p = together(o.softmax(o.add(apart(products.batchMatMul(q, key, false, true), m), mask)), m);
+  const out = products.batchMatMul(p, value);
+  return {
+    output: apart(out, w),
+    back: (gradient) => {
+      const dOut = together(gradient, w);
+      const dP = products.batchMatMul(dOut, value, false, true);
+      const dS = o.mul(p, o.sub(dP, o.sum(o.mul(dOut, out), [-1], true)));
+      return {
+        q: apart(products.batchMatMul(dS, key), w),
+        k: products.batchMatMul(dS, q, true, false),
+        v: products.batchMatMul(p, dOut, true, false),
+      };
+    },
+  };
+}
+
 export interface Rotation {
   readonly headWidth: number;
-  /** [headWidth, headWidth] */
-  readonly permutation: Tensor;
   /** Broadcast over what is rotated. */
   readonly cos: Tensor;
+  /** Negative in the first half of the width. */
   readonly sin: Tensor;
 }

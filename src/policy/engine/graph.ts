@@ -8,7 +8,7 @@
 import { ProtoWriter } from './protobuf.js';
 
 /** Values of TensorFlow's DataType enumeration (types.proto). */
-export const DTYPE = { float: 1, int: 3, bool: 10 } as const;
+export const DTYPE = { float: 1, int: 3, bool: 10, bfloat16: 14, resource: 20 } as const;
 export type DType = keyof typeof DTYPE;
 
 interface Frame {
@@ -32,6 +32,7 @@ export type Attribute =
   | { readonly string: string }
   | { readonly ints: readonly number[] }
   | { readonly shape: readonly number[] }
+  | { readonly unknownRank: true }
   | {
       readonly tensor: { readonly dtype: DType; readonly shape: readonly number[]; readonly content: Buffer };
     };
@@ -255,6 +256,7 @@ function encodeAttribute(attribute: Attribute): ProtoWriter {
   if ('float' in attribute) return writer.float(4, attribute.float);
   if ('bool' in attribute) return writer.varint(5, attribute.bool ? 1 : 0);
   if ('string' in attribute) return writer.bytes(2, attribute.string);
+  if ('unknownRank' in attribute) return writer.bytes(7, new ProtoWriter().varint(3, 1));
   if ('shape' in attribute) return writer.bytes(7, encodeShape(attribute.shape));
   if ('ints' in attribute) {
     const list = new ProtoWriter();

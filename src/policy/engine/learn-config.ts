@@ -1,5 +1,5 @@
 /** What a learner configuration may hold. */
-import type { ImitationConfig } from '../port.js';
+import { COMPUTES, type ImitationConfig } from '../port.js';
 
 /** @throws RangeError naming the parameter, its value and what is accepted. */
 export function checkLearnConfig(config: ImitationConfig): void {
@@ -47,4 +47,6 @@ export function checkLearnConfig(config: ImitationConfig): void {
     throw new RangeError(
       `aggregation is ${JSON.stringify(config.aggregation)}; accepted are token, sequence`,
     );
+  if (config.compute !== undefined && !COMPUTES.includes(config.compute))
+    throw new RangeError(`compute is ${JSON.stringify(config.compute)}; accepted are ${COMPUTES.join(', ')}`);
 }

@@ -22,13 +22,14 @@
  *
  * Deviation from the published trainer: neither d nor the estimate is clamped; a step that overflows is refused.
  */
-import type { ModelSpec } from '../port.js';
+import type { Compute, ModelSpec } from '../port.js';
 import { Tape } from './differentiable.js';
 import { grammarGraph } from './grammar-graph.js';
 import { Graph, type Tensor } from './graph.js';
 import type { Native, NativeTensor, Program } from './native.js';
 import { Operations } from './operations.js';
 import { trainedShapes } from './lora.js';
+import { Products } from './products.js';
 import { targetTerms } from './target-terms.js';
 import { logitsOf, parameterPlaceholders, sequenceForward } from './transformer.js';
 
@@ -55,6 +56,8 @@ export interface GradientVariant {
   readonly entropy: boolean;
   /** Whether activations are computed again rather than kept: no addition, but another graph. */
   readonly recompute: boolean;
+  /** The type of matrix products (products.ts). */
+  readonly compute: Compute;
 }
 
 export const PLAIN_VARIANT: GradientVariant = {
@@ -62,6 +65,7 @@ export const PLAIN_VARIANT: GradientVariant = {
   reference: false,
   entropy: true,
   recompute: false,
+  compute: 'float32',
 };
 
 export interface MicrobatchTensors {
@@ -94,7 +98,7 @@ export class GradientProgram {
     this.#variant = variant;
     const graph = new Graph();
     const o = new Operations(graph);
-    const tape = new Tape(o);
+    const tape = new Tape(o, new Products(o, variant.compute));
     const parameters = parameterPlaceholders(graph, spec);
     const names = trainedShapes(spec).map(({ name }) => name);
     const earlier = names.map(() => graph.placeholder('float'));

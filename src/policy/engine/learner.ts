@@ -5,7 +5,7 @@
  * summed, not averaged.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { LearnConfig, LearnRow, ModelSpec } from '../port.js';
+import type { Compute, LearnConfig, LearnRow, ModelSpec } from '../port.js';
 import { ONE_HOT_ROWS } from './differentiable.js';
 import { GradientProgram, type GradientVariant, type MicrobatchSums } from './learner-graph.js';
 import { inputLength, lossTokens, microbatchTensors, planMicrobatches } from './microbatch.js';
@@ -33,7 +33,8 @@ export class Learner {
   readonly #spec: ModelSpec;
   /** By variant of the loss, built when first asked for. */
   readonly #gradients = new Map<string, GradientProgram>();
-  #score: ScoreProgram | undefined;
+  /** By type of matrix products. */
+  readonly #scores = new Map<Compute, ScoreProgram>();
   readonly #update: Update;
 
   constructor(native: Native, spec: ModelSpec) {
@@ -47,7 +48,7 @@ export class Learner {
    * @param kind `policy`: the clipped policy loss; `likelihood`: rows' log-probabilities and advantages are not looked at.
    * @param step number of this step, from 1: the moments' bias correction.
    * @returns new tensors.
-   * @throws RangeError when the gradient is not finite: the step is not taken.
+   * @throws RangeError when the gradient is not finite: the step is not taken; or where `config.compute` is not to be had.
    */
   async step(
     model: ModelTensors,
@@ -59,6 +60,7 @@ export class Learner {
     { signal, onRows, reference, consume = false }: StepOptions = {},
   ): Promise<ModelTensors> {
     const native = this.#native;
+    native.requireCompute(config.compute ?? 'float32');
     using scope = new Scope(native);
     if (consume) scope.hold(tensorsOf(model));
     const variant: GradientVariant = {
@@ -67,6 +69,7 @@ export class Learner {
       // A small vocabulary's entropy costs nothing: one graph serves both.
       entropy: this.#spec.vocabulary <= ONE_HOT_ROWS || config.entropyCoefficient !== 0,
       recompute: config.recompute === true,
+      compute: config.compute ?? 'float32',
     };
     const program = this.#gradientOf(variant);
     const values = lossSettings(config, kind, variant);
@@ -87,7 +90,9 @@ export class Learner {
       const { settings: _shared, ...own } = batch;
       const inputs = scope.hold(Object.values(own));
       if (variant.reference && reference !== undefined) {
-        const [referenceLogProbs] = scope.hold([this.#scoreProgram().run(reference, batch)] as const);
+        const [referenceLogProbs] = scope.hold([
+          this.#scoreProgram(variant.compute).run(reference, batch),
+        ] as const);
         inputs.push(referenceLogProbs);
         batch = { ...batch, referenceLogProbs };
       }
@@ -129,13 +134,16 @@ export class Learner {
     return program;
   }
 
-  #scoreProgram(): ScoreProgram {
-    return (this.#score ??= new ScoreProgram(this.#native, this.#spec));
+  #scoreProgram(compute: Compute): ScoreProgram {
+    let program = this.#scores.get(compute);
+    if (program === undefined)
+      this.#scores.set(compute, (program = new ScoreProgram(this.#native, this.#spec, compute)));
+    return program;
   }
 
   dispose(): void {
     for (const program of this.#gradients.values()) program.dispose();
-    this.#score?.dispose();
+    for (const program of this.#scores.values()) program.dispose();
     this.#update.dispose();
   }
 }

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
-import type { BackendInfo } from '../port.js';
+import type { BackendInfo, Compute } from '../port.js';
 import { sizeOf } from '../shape.js';
 import { DTYPE, type DType, type Graph, type Tensor } from './graph.js';
 
@@ -37,6 +37,8 @@ export interface Binding {
   loadGraph?(graph: Graph): number;
   /** Where it is not the addon. */
   describe?(): Pick<BackendInfo, 'backend' | 'library' | 'reason'>;
+  /** Types that tensors cannot have; absent: none. */
+  readonly lacks?: readonly DType[];
 }
 
 /** A tensor that lives in TensorFlow until it is deleted. */
@@ -62,6 +64,14 @@ export class Native {
       reason: gpu ? 'a CUDA device is present' : 'no CUDA device: the same package on its CPU kernels',
       ...this.#binding.describe?.(),
     };
+  }
+
+  /** @throws RangeError where the backend does not know the type. */
+  requireCompute(compute: Compute): void {
+    if (compute === 'bfloat16' && this.#binding.lacks?.includes('bfloat16') === true)
+      throw new RangeError(
+        `compute is bfloat16; the backend ${this.describe(1).backend} has no such type: accepted is float32`,
+      );
   }
 
   get tensors(): number {

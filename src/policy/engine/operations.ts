@@ -164,6 +164,16 @@ export class Operations {
     );
   }
 
+  /** x [n, d] with `rows` [m, d] added at `indices` [m]; x itself is overwritten where nothing else takes it. */
+  scatterAdd(x: Tensor, indices: Tensor, rows: Tensor): Tensor {
+    return this.graph.op1(
+      'TensorScatterAdd',
+      [x, this.reshape(indices, [-1, 1]), rows],
+      { ...numeric(x), Tindices: { type: 'int' } },
+      x.dtype,
+    );
+  }
+
   /** Parts of the given sizes along `axis`. */
   split(x: Tensor, axis: number, parts: readonly number[]): Tensor[] {
     const outputs = parts.map(() => x.dtype);
@@ -208,6 +218,28 @@ export class Operations {
     const size = end === null ? -1 : begin === null ? end : this.sub(end, begin);
     const sizes = this.sizes(Array.from({ length: rank }, (_, i) => (i === axis ? size : -1)));
     return this.graph.op1('Slice', [x, at, sizes], { ...numeric(x), Index: { type: 'int' } }, x.dtype);
+  }
+
+  /** x with entry i of `axis` at i + shift, cyclically. */
+  roll(x: Tensor, axis: number, shift: number): Tensor {
+    return this.graph.op1(
+      'Roll',
+      [x, this.graph.int(shift), this.graph.int(axis)],
+      { ...numeric(x), Tshift: { type: 'int' }, Taxis: { type: 'int' } },
+      x.dtype,
+    );
+  }
+
+  /** x with `count` zeros behind it along `axis` of a tensor of `rank`. */
+  padEnd(x: Tensor, rank: number, axis: number, count: Tensor): Tensor {
+    // [rank, 2]: before and behind each axis
+    const sizes = this.sizes(Array.from({ length: 2 * rank }, (_, i) => (i === 2 * axis + 1 ? count : 0)));
+    return this.graph.op1(
+      'Pad',
+      [x, this.reshape(sizes, [rank, 2])],
+      { ...numeric(x), Tpaddings: { type: 'int' } },
+      x.dtype,
+    );
   }
 
   /** x [n, m] + bias [m] */
@@ -257,6 +289,52 @@ export class Operations {
   /** x with rows replaced, in place: what is fed is changed too, and no other use of x may come later. */
   updateRows(x: Tensor, rows: Tensor, values: Tensor): Tensor {
     return this.graph.op1('InplaceUpdate', [x, rows, values], numeric(x), x.dtype);
+  }
+
+  /**
+   * Adam's step (Kingma and Ba 2015, arXiv 1412.6980) in one pass over memory, in variables that live within a run:
+   *
+   *   m = m + (1 - b1) (g - m);  v = v + (1 - b2) (g^2 - v);  p = p - rate * m / (sqrt(v) + epsilon)
+   *
+   * @param p a tensor that nothing else takes is overwritten; m and v are copied where they are fed.
+   * @param settings scalars
+   * @returns p, m and v after the step.
+   */
+  adam(
+    { p, m, v, g }: Readonly<Record<'p' | 'm' | 'v' | 'g', Tensor>>,
+    settings: Readonly<Record<'rate' | 'b1' | 'b2' | 'epsilon', Tensor>>,
+  ): [Tensor, Tensor, Tensor] {
+    const { graph } = this;
+    const dtype = { dtype: { type: p.dtype } };
+    const before = [p, m, v];
+    const variables = before.map((value) => {
+      const [handle] = graph.op(
+        'VarHandleOp',
+        [],
+        { ...dtype, shape: { unknownRank: true }, shared_name: { string: `of ${value.name}` } },
+        ['resource'],
+      );
+      return handle as Tensor;
+    });
+    // Nodes without an output are named by one that is never asked for.
+    const assigned = variables.map((handle, i) =>
+      graph.op1('AssignVariableOp', [handle, before[i] as Tensor], dtype, 'resource'),
+    );
+    // No correction of the bias here: what the callers want of it is in the rate and in epsilon.
+    const zero = graph.scalar(0);
+    const { rate, b1, b2, epsilon } = settings;
+    const [stepped] = graph.op(
+      'ResourceApplyAdam',
+      [...variables, zero, zero, rate, b1, b2, epsilon, g],
+      numeric(g),
+      ['resource'],
+      assigned,
+    );
+    return variables.map((handle) => {
+      const [read] = graph.op('ReadVariableOp', [handle], dtype, [p.dtype], [stepped as Tensor]);
+      const [gone] = graph.op('DestroyResourceOp', [handle], {}, ['resource'], [read as Tensor]);
+      return this.after(read as Tensor, gone as Tensor);
+    }) as [Tensor, Tensor, Tensor];
   }
 
   #reduce(op: string, x: Tensor, axes: readonly number[], keepDims: boolean): Tensor {

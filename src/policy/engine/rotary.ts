@@ -10,7 +10,7 @@
  */
 import type { ModelSpec } from '../port.js';
 import type { Rotation } from './differentiable.js';
-import type { Graph, Tensor } from './graph.js';
+import type { Tensor } from './graph.js';
 import type { Operations } from './operations.js';
 import { attentionShape } from './parameters.js';
 
@@ -31,7 +31,7 @@ export function rotaryFrequencies(spec: ModelSpec): number[] {
   });
 }
 
-/** cos and sin of each position's angles, each pair's twice: [positions, headWidth]. */
+/** cos and sin of each position's angles, each pair's twice, the first sine negative: [positions, headWidth]. */
 function rotaryTables(spec: ModelSpec, positions: number): { cos: Float32Array; sin: Float32Array } {
   const frequencies = rotaryFrequencies(spec);
   const half = frequencies.length;
@@ -42,20 +42,9 @@ function rotaryTables(spec: ModelSpec, positions: number): { cos: Float32Array; 
     for (let i = 0; i < w; i++) {
       const angle = p * (frequencies[i % half] as number);
       cos[p * w + i] = Math.cos(angle);
-      sin[p * w + i] = Math.sin(angle);
+      sin[p * w + i] = i < half ? -Math.sin(angle) : Math.sin(angle);
     }
   return { cos, sin };
-}
-
-/** x @ permutation = (-x2, x1) for x = (x1, x2): [headWidth, headWidth] */
-function rotaryPermutation(graph: Graph, w: number): Tensor {
-  const half = w / 2;
-  const values = new Float32Array(w * w);
-  for (let i = 0; i < half; i++) {
-    values[(i + half) * w + i] = -1;
-    values[i * w + i + half] = 1;
-  }
-  return graph.constant(values, [w, w]);
 }
 
 /**
@@ -64,13 +53,14 @@ function rotaryPermutation(graph: Graph, w: number): Tensor {
  */
 export function rotationOf(o: Operations, spec: ModelSpec): (positions: Tensor) => Rotation {
   const { headWidth } = attentionShape(spec);
-  const permutation = rotaryPermutation(o.graph, headWidth);
   if (spec.rotaryInGraph === true) {
     const frequencies = rotaryFrequencies(spec);
-    const row = o.graph.constant(Float32Array.from([...frequencies, ...frequencies]), [1, 1, headWidth]);
+    // sin(-a) = -sin(a), cos(-a) = cos(a).
+    const signed = [...frequencies.map((frequency) => -frequency), ...frequencies];
+    const row = o.graph.constant(Float32Array.from(signed), [1, 1, headWidth]);
     return (positions) => {
       const angles = o.mul(o.reshape(o.cast(positions, 'float'), [-1, 1, 1]), row);
-      return { headWidth, permutation, cos: o.cos(angles), sin: o.sin(angles) };
+      return { headWidth, cos: o.cos(angles), sin: o.sin(angles) };
     };
   }
   const tables = rotaryTables(spec, spec.context);
@@ -79,5 +69,5 @@ export function rotationOf(o: Operations, spec: ModelSpec): (positions: Tensor) 
   ) as [Tensor, Tensor];
   const at = (table: Tensor, positions: Tensor): Tensor =>
     o.reshape(o.gather(table, positions), [-1, 1, headWidth]);
-  return (positions) => ({ headWidth, permutation, cos: at(cos, positions), sin: at(sin, positions) });
+  return (positions) => ({ headWidth, cos: at(cos, positions), sin: at(sin, positions) });
 }

@@ -2,23 +2,25 @@
  * Log-probabilities of completion tokens under given parameters, nothing else: the forward half of learner-graph.ts, for
  * a reference policy whose gradients nobody wants.
  */
-import type { ModelSpec } from '../port.js';
+import type { Compute, ModelSpec } from '../port.js';
 import { Tape } from './differentiable.js';
 import { grammarGraph } from './grammar-graph.js';
 import { Graph, type Tensor } from './graph.js';
 import type { MicrobatchTensors } from './learner-graph.js';
 import type { Native, NativeTensor, Program } from './native.js';
 import { Operations } from './operations.js';
+import { Products } from './products.js';
 import { targetTerms } from './target-terms.js';
 import { logitsOf, parameterPlaceholders, sequenceForward } from './transformer.js';
 
 export class ScoreProgram {
   readonly #program: Program;
 
-  constructor(native: Native, spec: ModelSpec) {
+  /** @param compute the type of matrix products: the learner's, so that its policy differs from this one by weights alone. */
+  constructor(native: Native, spec: ModelSpec, compute: Compute = 'float32') {
     const graph = new Graph();
     const o = new Operations(graph);
-    const tape = new Tape(o);
+    const tape = new Tape(o, new Products(o, compute));
     const parameters = parameterPlaceholders(graph, spec);
     const [tokens, positions, targets, states] = Array.from({ length: 4 }, () =>
       graph.placeholder('int'),

@@ -4,6 +4,9 @@
  *   g = g * min(1, maxNorm / (|g| + 1e-6));  p = p (1 - lr * decay)
  *   m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2
  *   p = p - lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + epsilon)
+ *     = p - lr c / (1 - b1^t) * m / (sqrt(v) + epsilon c),  c = sqrt(1 - b2^t)
+ *
+ * The last form is one operation's, which goes over memory once (Operations.adam).
  *
  * The norm comes first, over all gradients. Then parameters are stepped in groups of bounded size: what is new and what
  * is old are in memory together for one group alone, where the old ones may be let go of.
@@ -88,16 +91,15 @@ export class Update {
   ): ModelTensors {
     using scope = new Scope(this.#native);
     const [b1, b2] = settings.betas;
+    const { learningRate, epsilon, weightDecay, maxGradNorm } = settings;
+    const correction = Math.sqrt(1 - b2 ** step);
     const values = Float32Array.of(
-      settings.learningRate,
+      (learningRate * correction) / (1 - b1 ** step),
       b1,
       b2,
-      settings.epsilon,
-      settings.weightDecay,
-      settings.maxGradNorm,
-      1 - b1 ** step,
-      1 - b2 ** step,
-      norm,
+      epsilon * correction,
+      1 - learningRate * weightDecay,
+      maxGradNorm > 0 ? Math.min(1, maxGradNorm / (norm + 1e-6)) : 1,
     );
     const [vector] = scope.hold([this.#native.create(values, [values.length])] as const);
     const made = new Map<number, NativeTensor[]>();
@@ -142,29 +144,21 @@ function stepProgram(native: Native, count: number): Program {
   const group = (): Tensor[] => Array.from({ length: count }, () => graph.placeholder('float'));
   const [parameters, first, second, gradients] = [group(), group(), group(), group()];
   const settings = graph.placeholder('float');
-  const [lr, b1, b2, epsilon, decay, maxNorm, correction1, correction2, norm] = Array.from(
-    { length: 9 },
-    (_, i) => o.entry(settings, i),
-  ) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
-  const one = graph.scalar(1);
-  const clip = o.select(
-    o.greater(maxNorm, graph.scalar(0)),
-    o.minimum(one, o.div(maxNorm, o.add(norm, graph.scalar(1e-6)))),
-    one,
-  );
-  const step = o.div(lr, correction1);
-  const shrink = o.sub(one, o.mul(lr, decay));
+  const [rate, b1, b2, epsilon, shrink, clip] = Array.from({ length: 6 }, (_, i) => o.entry(settings, i)) as [
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
   const next = parameters.map((p, i) => {
-    const [m, v, raw] = [first[i], second[i], gradients[i]] as [Tensor, Tensor, Tensor];
-    const g = o.mul(raw, clip);
-    const m1 = o.add(o.mul(b1, m), o.mul(o.sub(one, b1), g));
-    const v1 = o.add(o.mul(b2, v), o.mul(o.sub(one, b2), o.square(g)));
-    const denominator = o.add(o.div(o.sqrt(v1), o.sqrt(correction2)), epsilon);
-    return { p: o.sub(o.mul(p, shrink), o.mul(step, o.div(m1, denominator))), m: m1, v: v1 };
+    const [m, v, g] = [first[i], second[i], gradients[i]] as [Tensor, Tensor, Tensor];
+    return o.adam({ p: o.mul(p, shrink), m, v, g: o.mul(g, clip) }, { rate, b1, b2, epsilon });
   });
   return native.compile(
     graph,
     [...parameters, ...first, ...second, ...gradients, settings],
-    [...next.map(({ p }) => p), ...next.map(({ m }) => m), ...next.map(({ v }) => v)],
+    [...next.map(([p]) => p), ...next.map(([, m]) => m), ...next.map(([, , v]) => v)],
   );
 }

@@ -12,6 +12,7 @@ type Data = Float32Array | Int32Array | Uint8Array;
 /** On the backend that TensorFlow.js has at the time of each call: `tf.setBackend('cpu')` before, for plain script code. */
 export class EagerBinding implements Binding {
   readonly TF_Version = tf.version_core;
+  readonly lacks = ['bfloat16'] as const;
   readonly #tensors = new Map<number, tf.Tensor>();
   readonly #graphs = new Map<number, Graph>();
   #made = 0;

@@ -10,7 +10,7 @@ export type Kernel = (
   attribute: (name: string) => Attribute | undefined,
 ) => tf.Tensor | readonly tf.Tensor[];
 
-const TYPES: Readonly<Record<DType, 'float32' | 'int32' | 'bool'>> = {
+const TYPES: Readonly<Record<Exclude<DType, 'bfloat16' | 'resource'>, 'float32' | 'int32' | 'bool'>> = {
   float: 'float32',
   int: 'int32',
   bool: 'bool',
@@ -40,6 +40,20 @@ const reduction =
 
 const oneHotLike = (rows: tf.Tensor, indices: tf.Tensor1D): tf.Tensor =>
   tf.cast(tf.oneHot(indices, rows.shape.at(-1) ?? 0), 'float32');
+
+/**
+ * Variables by the number that stands for their handle. They live within a run: what is left of one that failed is let go
+ * of with the next variable of its number.
+ */
+const variables = new Map<number, tf.Tensor>();
+let made = 0;
+const variable = (handle: tf.Tensor | undefined): tf.Tensor => {
+  const value = variables.get(number(handle as tf.Tensor));
+  if (value === undefined) throw new Error('a variable is read before it has a value');
+  return value;
+};
+const assign = (handle: tf.Tensor | undefined, value: tf.Tensor): void =>
+  void variables.set(number(handle as tf.Tensor), value);
 
 export const KERNELS: Readonly<Record<string, Kernel>> = {
   AddV2: binary(tf.add),
@@ -92,6 +106,28 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
   GatherNd: ([table, indices]) => tf.gatherND(table as tf.Tensor, indices as tf.Tensor),
   UnsortedSegmentSum: ([rows, segments, count]) =>
     tf.unsortedSegmentSum(rows as tf.Tensor, segments as tf.Tensor1D, number(count as tf.Tensor)),
+  Pad: ([x, paddings]) => {
+    const flat = numbers(paddings as tf.Tensor);
+    return tf.pad(
+      x as tf.Tensor,
+      flat.flatMap((before, i) => (i % 2 === 0 ? [[before, flat[i + 1] ?? 0] as [number, number]] : [])),
+    );
+  },
+  Roll: ([x, shift, axis]) => {
+    const [at, along] = [number(shift as tf.Tensor), number(axis as tf.Tensor)];
+    const size = x?.shape[along] ?? Number.NaN;
+    const [head, tail] = tf.split(x as tf.Tensor, [size - at, at], along);
+    return tf.concat([tail as tf.Tensor, head as tf.Tensor], along);
+  },
+  TensorScatterAdd: ([x, indices, rows]) =>
+    tf.add(
+      x as tf.Tensor,
+      tf.unsortedSegmentSum(
+        rows as tf.Tensor,
+        tf.reshape(indices as tf.Tensor, [-1]),
+        x?.shape[0] ?? Number.NaN,
+      ),
+    ),
   Split: ([axis, x], attribute) =>
     tf.split(x as tf.Tensor, integer(attribute('num_split')), number(axis as tf.Tensor)),
   SplitV: ([x, sizes, axis]) =>
@@ -117,6 +153,28 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
   // By value: who goes on with the result sees the same as with the update in place.
   InplaceUpdate: ([x, rows, values]) =>
     tf.tensorScatterUpdate(x as tf.Tensor, tf.expandDims(rows as tf.Tensor, 1), values as tf.Tensor),
+  VarHandleOp: () => tf.scalar((made = (made + 1) % 2 ** 24), 'int32'),
+  AssignVariableOp: ([handle, value]) => {
+    assign(handle, value as tf.Tensor);
+    return [];
+  },
+  ReadVariableOp: ([handle]) => tf.clone(variable(handle)),
+  DestroyResourceOp: ([handle]) => {
+    variables.delete(number(handle as tf.Tensor));
+    return [];
+  },
+  // As the session's kernel computes it, powers of the betas at 0: no correction of the bias.
+  ResourceApplyAdam: ([p, m, v, , , rate, b1, b2, epsilon, g]) => {
+    const toward = (from: tf.Tensor, to: tf.Tensor, beta: tf.Tensor): tf.Tensor =>
+      tf.add(from, tf.mul(tf.sub(to, from), tf.sub(1, beta)));
+    const first = toward(variable(m), g as tf.Tensor, b1 as tf.Tensor);
+    const second = toward(variable(v), tf.square(g as tf.Tensor), b2 as tf.Tensor);
+    const move = tf.div(tf.mul(rate as tf.Tensor, first), tf.add(tf.sqrt(second), epsilon as tf.Tensor));
+    assign(p, tf.sub(variable(p), move));
+    assign(m, first);
+    assign(v, second);
+    return [];
+  },
   Sum: reduction(tf.sum),
   Min: reduction(tf.min),
   Mean: reduction(tf.mean),
@@ -126,6 +184,8 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
   Cast: ([x], attribute) => {
     const to = attribute('DstT');
     if (to === undefined || !('type' in to)) throw new Error('Cast has no DstT');
+    if (to.type === 'bfloat16' || to.type === 'resource')
+      throw new Error(`the public API casts nothing to ${to.type}`);
     return tf.cast(x as tf.Tensor, TYPES[to.type]);
   },
   OneHot: ([indices, depth]) =>
