@@ -8,6 +8,7 @@
  */
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { checkItem, judgeMany, type JudgeItem } from './judge.js';
 import { MAX_INPUTS, resolveLimits } from './limits.js';
 import type { ExecutionClass, ExecutionRequest, ExecutionResult, Outcome, Sandbox } from './port.js';
@@ -15,6 +16,8 @@ import type { ExecutionClass, ExecutionRequest, ExecutionResult, Outcome, Sandbo
 /** Lines that are run together, and their bytes: what is in memory at once. */
 const LINES_TOGETHER = 256;
 const BYTES_TOGETHER = 16 << 20;
+/** Lines are answered before there are so many where none comes for so long: who sends them may wait for the answers. */
+const QUIET_MS = 20;
 /** A longer line is malformed. */
 export const MAX_LINE_BYTES = 64 << 20;
 
@@ -63,7 +66,10 @@ export function judgeJsonl(
   });
 }
 
-/** Reads objects with an id, answers them in order, in groups. Resolves to the number of malformed lines. */
+/**
+ * Reads objects with an id, answers them in order: in groups, and whenever the input pauses. Resolves to the number of
+ * malformed lines.
+ */
 export async function stream<T>(
   input: Readable,
   output: Writable,
@@ -80,7 +86,16 @@ export async function stream<T>(
     bytes = 0;
     for (const result of await answer(lines)) await write(output, `${JSON.stringify(result)}\n`);
   };
-  for await (const { number, text } of linesOf(input)) {
+  const lines = linesOf(input);
+  let next = lines.next();
+  for (;;) {
+    if (waiting.length > 0 && !(await comesSoon(next))) await flush();
+    const step = await next;
+    if (step.done === true) break;
+    next = lines.next();
+    // It is awaited, and fails there, once this line is dealt with.
+    next.catch(() => undefined);
+    const { number, text } = step.value;
     if (text !== undefined && text.trim() === '') continue;
     try {
       if (text === undefined) throw new RangeError(`the line is longer than ${MAX_LINE_BYTES} bytes`);
@@ -103,6 +118,20 @@ export async function stream<T>(
   }
   await flush();
   return malformed;
+}
+
+/** Whether a promise is settled before the input counts as quiet. */
+async function comesSoon(promise: Promise<unknown>): Promise<boolean> {
+  const timer = new AbortController();
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  try {
+    return await Promise.race([settled, sleep(QUIET_MS, false, { signal: timer.signal }).catch(() => false)]);
+  } finally {
+    timer.abort();
+  }
 }
 
 /** Lines with their numbers from 1; undefined for the text of one that is too long. Invalid UTF-8 becomes U+FFFD. */

@@ -62,8 +62,8 @@ describe('replay', () => {
     ['a manifest that is gone', 0, 'manifest.json', undefined, 'cannot be read (ENOENT)'],
     ['a manifest that is cut off', 0, 'manifest.json', 20, 'has SHA-256'],
     ['weights that are gone', 1, 'model.safetensors', undefined, 'cannot be read (ENOENT)'],
-    ['weights that are cut off', 1, 'model.safetensors', 1000, 'has SHA-256'],
-    ['moments that are cut off', 1, 'optimizer.safetensors', 1000, 'has SHA-256'],
+    ['weights that are cut off', 1, 'model.safetensors', 1000, 'is damaged: 1000 bytes'],
+    ['moments that are cut off', 1, 'optimizer.safetensors', 1000, 'is damaged: 1000 bytes'],
   ])('names %s, and checks the rest', async (_what, version, file, length, wrong) => {
     const damaged = fileOf(version, file);
     if (length === undefined) await rm(damaged);

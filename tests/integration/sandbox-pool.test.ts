@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { Readable, Writable } from 'node:stream';
+import { PassThrough, Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { build } from 'esbuild';
@@ -220,6 +220,22 @@ describe.skipIf(!isolation.ok)('the pool', () => {
         expect([stdout.trim(), stderr]).toEqual(['[65534,["65534","PermissionError"],"isolated"]', '']);
       },
     );
+  });
+
+  it('answers the lines that have come while the input stays open', async () => {
+    const input = new PassThrough();
+    const output = new PassThrough();
+    const done = execJsonl(sandbox, input, output, collector().stream);
+    for (const id of ['first', 'second']) {
+      input.write(`${JSON.stringify({ id, code: 'def f(x):\n return x', inputs: ['1'] })}\n`);
+      const [answer] = (await once(output, 'data')) as [Buffer];
+      expect(JSON.parse(answer.toString())).toMatchObject({
+        id,
+        results: [{ outcome: 'value', value: '1' }],
+      });
+    }
+    input.end();
+    expect(await done).toBe(0);
   });
 
   it('reads and writes JSON lines in order, reports broken ones, and survives what hostile lines hold', async () => {
