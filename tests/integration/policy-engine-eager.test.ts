@@ -13,10 +13,17 @@ import { Graph } from '../../src/policy/engine/graph.js';
 import { Native } from '../../src/policy/engine/native.js';
 import { Operations } from '../../src/policy/engine/operations.js';
 import { TensorflowEngine } from '../../src/policy/engine/tensorflow-engine.js';
-import type { CheckpointRef, LearnConfig, LearnRow, SampleRequest } from '../../src/policy/port.js';
+import {
+  ADAPTABLE,
+  type CheckpointRef,
+  type LearnConfig,
+  type LearnRow,
+  type SampleRequest,
+} from '../../src/policy/port.js';
 import { tinySpec } from '../../src/policy/tiny/spec.js';
 import { warmUpRows } from '../../src/policy/tiny/warm-up.js';
 import { Random } from '../../src/random.js';
+import { writeSmallLlama } from '../support/hugging-face-folder.js';
 import { WARM_UP_MIX } from '../support/warm-up-mix.js';
 
 const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 96 });
@@ -80,6 +87,32 @@ describe('the public API', () => {
     expect(slow.map(({ tokens }) => tokens)).toEqual(fast.map(({ tokens }) => tokens));
     slow.forEach(({ logProbs }, i) =>
       logProbs.forEach((logP, t) => expect(logP).toBeCloseTo(fast[i]?.logProbs[t] ?? Number.NaN, 4)),
+    );
+  });
+
+  it('learns adapters as the session does', async () => {
+    await writeSmallLlama(path.join(folder, 'model'));
+    const adapters = { lora: { rank: 3, alpha: 5, targets: ADAPTABLE }, seed: 4 };
+    const zero = await session.importModel(path.join(folder, 'model'), path.join(folder, 'v0'), adapters);
+    const prompts = [5, 6, 7, 8].map((token) => [token, 9, 10]);
+    const asked = prompts.map((prompt, i) => ({
+      ...{ id: `${i}`, prompt, seed: i, temperature: 1, maxTokens: 8, ignoreEnd: true },
+    }));
+    const samples = await session.sample(zero, asked);
+    const rows = samples.map(({ id, tokens, logProbs }, i): LearnRow => ({
+      ...{ id, group: 'g', prompt: prompts[i] ?? [], completion: tokens, logProbs },
+      advantage: i % 2 === 0 ? 1 : -0.5,
+    }));
+    const { dualClip: _clip, klCoefficient: _kl, ...plain } = config;
+    const learn = (engine: TensorflowEngine, name: string) =>
+      engine.learn(zero, rows, { ...plain, learningRate: 1e-2, recompute: true }, path.join(folder, name));
+    const [fast, slow] = [await learn(session, 'fast-lora'), await learn(eager, 'slow-lora')];
+    expect(fast.statistics.gradNorm).toBeGreaterThan(0);
+    expect(slow.statistics.gradNorm / fast.statistics.gradNorm).toBeCloseTo(1, 4);
+    const [a, b] = [await session.sample(fast.checkpoint, asked), await eager.sample(slow.checkpoint, asked)];
+    expect(a.map(({ logProbs }) => logProbs)).not.toEqual(samples.map(({ logProbs }) => logProbs));
+    b.forEach(({ logProbs }, i) =>
+      logProbs.forEach((logP, t) => expect(logP).toBeCloseTo(a[i]?.logProbs[t] ?? Number.NaN, 3)),
     );
   });
 

@@ -4,7 +4,8 @@
  *   base_model.model.model.layers.N.{self_attn,mlp}.TARGET.lora_A.weight   [rank, in]
  *   base_model.model.model.layers.N.{self_attn,mlp}.TARGET.lora_B.weight   [out, rank]
  *
- * which are our loraA and loraB (engine/lora.ts) transposed. What would change the numbers and is not built is refused.
+ * which are our loraA and loraB (engine/lora.ts) transposed. What would change the numbers and is not built is refused;
+ * `lora_dropout` is not looked at: it acts while PEFT trains, and nothing here trains with dropout.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
