@@ -8,6 +8,7 @@ import { KEEP_POLICIES } from '../buffer/keep.js';
 import { SOLVER_MIXINGS } from '../buffer/sampling.js';
 import { VALID_PROGRAM_FILTERS } from '../buffer/valid-program-filter.js';
 import { ADVANTAGES } from '../learner/advantages/names.js';
+import { AGGREGATIONS } from '../learner/aggregations.js';
 import { COMBINE_METHODS } from '../reward/combine.js';
 import { DIVERSITY_RULES } from '../reward/intrinsic/answer-diversity.js';
 import { BANNABLE_KEYWORDS, POLICY_NAMES } from '../sandbox/policy.js';
@@ -194,7 +195,11 @@ const fields = z.strictObject({
     klCoefficient: z.number().min(0).default(0),
     minibatches: count.default(1),
     microbatchRows: count.default(256),
-    aggregation: z.enum(['token', 'sequence']).default('token'),
+    /**
+     * Mean of the loss over a minibatch's `token`s (published), over rows (`sequence`), or over the tokens of each role and
+     * kind, which weigh as they have rows (`group`; not in the paper). See policy/engine/loss-weights.ts.
+     */
+    aggregation: z.enum(AGGREGATIONS).default('token'),
     /**
      * `trr_plus_plus`: the paper's equation 8. `trr_plus_plus_token_weighted`: as published, long answers weigh more.
      * `grpo`, `rloo`: baselines by prompt. `reinforce_plus_plus`: one baseline a batch. See learner/advantages.

@@ -1,4 +1,5 @@
 /** What a learner configuration may hold. */
+import { AGGREGATIONS } from '../../learner/aggregations.js';
 import type { ImitationConfig } from '../port.js';
 
 /** @throws RangeError naming the parameter, its value and what is accepted. */
@@ -43,8 +44,8 @@ export function checkLearnConfig(config: ImitationConfig): void {
   count('minibatches', config.minibatches);
   count('microbatchRows', config.microbatchRows);
   check('shuffleSeed', config.shuffleSeed, Number.isSafeInteger(config.shuffleSeed), 'safe integers');
-  if (!['token', 'sequence'].includes(config.aggregation))
+  if (!AGGREGATIONS.includes(config.aggregation))
     throw new RangeError(
-      `aggregation is ${JSON.stringify(config.aggregation)}; accepted are token, sequence`,
+      `aggregation is ${JSON.stringify(config.aggregation)}; accepted are ${AGGREGATIONS.join(', ')}`,
     );
 }
