@@ -9,6 +9,7 @@ import {
   type BufferedTask,
 } from '../../src/buffer/task-buffer.js';
 import type { RunConfig } from '../../src/config/run.js';
+import { proposedKinds } from '../../src/config/seeding-iterations.js';
 import { seedOf } from '../../src/coordinates.js';
 import { learnerBatch, learnerBatchSettings } from '../../src/learner/learner-batch.js';
 import type { Prompt } from '../../src/policy/codec.js';
@@ -105,8 +106,8 @@ export class SelfPlay {
 
   async #proposed(checkpoint: CheckpointRef, iteration: number, facts: Facts): Promise<BufferedTask[]> {
     const { buffer: rules, propose, seed } = this.#config;
-    const { batch, kinds, references: count, referenceSampling, temperature } = propose;
-    const plan = kinds
+    const { batch, references: count, referenceSampling, temperature } = propose;
+    const plan = proposedKinds(this.#config, iteration)
       .flatMap((kind) =>
         Array.from({ length: batch }, (_, index) => {
           const random = new Random(seedOf(seed, iteration, 'propose', kind, index, 'references'));

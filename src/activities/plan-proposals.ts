@@ -9,6 +9,7 @@ import { drawFunctions } from '../buffer/draw-functions.js';
 import { drawProgramTask, drawReferences, PROGRAM_KINDS } from '../buffer/sampling.js';
 import type { BufferedTask, TaskBuffer } from '../buffer/task-buffer.js';
 import type { RunConfig } from '../config/run.js';
+import { proposedKinds } from '../config/seeding-iterations.js';
 import type { PolicyCodec, Prompt } from '../policy/codec.js';
 import type { ProposePrompt } from '../policy/text/codec.js';
 import * as programReader from '../policy/text/program.js';
@@ -39,7 +40,7 @@ export function planProposals(
   const { batch, references: count, referenceSampling } = config.propose;
   const odds = compositeOdds(config.propose.composite, context.iteration);
   const { runId } = context.run;
-  const { kinds = config.propose.kinds } = context;
+  const { kinds = proposedKinds(config, context.iteration) } = context;
   return TASK_KINDS.filter((kind) => kinds.includes(kind)).flatMap((kind) => {
     /** Of a program that inputs are written for; undefined where it is too long. Many proposals are about the same few. */
     const prompts = new Map<string, Prompt | undefined>();

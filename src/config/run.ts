@@ -227,6 +227,11 @@ const fields = z.strictObject({
   schedule: z.strictObject({
     iterations: count,
     /**
+     * First iterations that only fill the buffer, the policy staying as it is: the paper's seeding (a batch times 4) within
+     * the run; 0, the default, starts from what was planted. See config/seeding-iterations.ts.
+     */
+    seedingIterations: z.number().int().min(0).default(0),
+    /**
      * Which tasks the solver may draw: those of `this_iteration` too (the paper's algorithm), or only what the buffer
      * held when the iteration began, its newest being those of `last_iteration` (the published code).
      */
