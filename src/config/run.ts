@@ -25,6 +25,8 @@ const lengthWeights = z
   .length(3)
   .refine((weights) => weights.some((weight) => weight > 0), 'at least one weight must be above 0');
 
+const batchByKind = z.partialRecord(z.enum(TASK_KINDS), count.max(4096)).default({});
+
 /** Off, as in every published preset; 0.5 is the published default of max. */
 const intrinsicTerm = z.strictObject({
   enabled: z.boolean().default(false),
@@ -91,6 +93,8 @@ const fields = z.strictObject({
       .default([...PAPER_KINDS]),
     /** Proposals of each kind an iteration (data.train_batch_size). */
     batch: count.max(4096),
+    /** The same of single kinds, in place of `batch`; not in the paper. */
+    batchByKind,
     /** Tasks of the buffer shown to the proposer (azr io_n). */
     references: z.number().int().min(0).max(32).default(6),
     temperature: z.number().positive().default(1),
@@ -110,6 +114,8 @@ const fields = z.strictObject({
   solve: z.strictObject({
     /** Tasks of each kind an iteration. */
     batch: count.max(4096),
+    /** The same of single kinds, in place of `batch`; not in the paper. */
+    batchByKind,
     /** Attempts at each task; the published system has 1. */
     samplesPerTask: count.max(256).default(1),
     temperature: z.number().positive().default(1),
