@@ -200,6 +200,7 @@ describe('a tiny run of all kinds with composite programs and every intrinsic re
     'policy.model.hidden=64',
     'policy.warmUp.steps=60',
     'policy.warmUp.rowsPerStep=128',
+    ...PLAIN_STEPS,
     'propose.batch=32',
     'solve.batch=8',
     'evaluation.perBucket=5',
