@@ -15,6 +15,7 @@ import {
   validateProposals,
   type LocalSandbox,
 } from '../../src/sandbox/index.js';
+import { PLAIN_STEPS } from '../support/azr-cli.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 let sandbox: LocalSandbox;

@@ -47,7 +47,7 @@ describe('iterations that only fill the buffer', () => {
           { run: { runId: 'r' }, iteration },
           config,
           buffer,
-          tinyCodec.proposePrompt,
+          (...asked) => tinyCodec.proposePrompt(...asked),
         ).map(({ kind }) => kind),
       );
     expect(kindsOf(1)).toEqual(new Set(['deduction', 'abduction']));
