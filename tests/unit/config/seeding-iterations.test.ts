@@ -43,11 +43,8 @@ describe('iterations that only fill the buffer', () => {
     );
     const kindsOf = (iteration: number): Set<string> =>
       new Set(
-        planProposals(
-          { run: { runId: 'r' }, iteration },
-          config,
-          buffer,
-          (...asked) => tinyCodec.proposePrompt(...asked),
+        planProposals({ run: { runId: 'r' }, iteration }, config, buffer, (...asked) =>
+          tinyCodec.proposePrompt(...asked),
         ).map(({ kind }) => kind),
       );
     expect(kindsOf(1)).toEqual(new Set(['deduction', 'abduction']));
