@@ -6,6 +6,8 @@ import { commandIn } from '../azr-command.js';
 const SMALL_RUN = [
   'policy.warmUp.steps=200',
   'propose.batch=24',
+  'propose.batchByKind={}',
+  'schedule.seedingIterations=0',
   'solve.batch=24',
   'evaluation.perBucket=10',
   'evaluation.every=100',

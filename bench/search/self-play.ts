@@ -9,6 +9,8 @@ import {
   type BufferedTask,
 } from '../../src/buffer/task-buffer.js';
 import type { RunConfig } from '../../src/config/run.js';
+import { batchOfKind } from '../../src/config/batch-of-kind.js';
+import { proposedKinds } from '../../src/config/seeding-iterations.js';
 import { seedOf } from '../../src/coordinates.js';
 import { learnerBatch, learnerBatchSettings } from '../../src/learner/learner-batch.js';
 import type { Prompt } from '../../src/policy/codec.js';
@@ -97,7 +99,7 @@ export class SelfPlay {
 
   #generated(iteration: number): BufferedTask[] {
     const { propose, seed, solve } = this.#config;
-    return uniformTasks(seed, iteration, solve.batch, propose.uniformLengths).map(
+    return uniformTasks(seed, iteration, (kind) => batchOfKind(solve, kind), propose.uniformLengths).map(
       ({ kind, index, code, inputs }) =>
         taskOf(`${iteration}/${kind}/${index}`, kind, code, inputs, iteration),
     );
@@ -105,10 +107,10 @@ export class SelfPlay {
 
   async #proposed(checkpoint: CheckpointRef, iteration: number, facts: Facts): Promise<BufferedTask[]> {
     const { buffer: rules, propose, seed } = this.#config;
-    const { batch, kinds, references: count, referenceSampling, temperature } = propose;
-    const plan = kinds
+    const { references: count, referenceSampling, temperature } = propose;
+    const plan = proposedKinds(this.#config, iteration)
       .flatMap((kind) =>
-        Array.from({ length: batch }, (_, index) => {
+        Array.from({ length: batchOfKind(propose, kind) }, (_, index) => {
           const random = new Random(seedOf(seed, iteration, 'propose', kind, index, 'references'));
           const material = taskKinds[kind].propose({
             references: () => drawReferences(this.#buffer, kind, count, referenceSampling, random),
@@ -178,7 +180,14 @@ export class SelfPlay {
         ) => tasks.map((task, index) => ({ task, purpose, index, samples }));
         if (propose.source === 'uniform') return asGroups(own, 'solve', solve.samplesPerTask);
         const random = new Random(seedOf(seed, iteration, 'solve', kind, 'tasks'));
-        const drawn = drawSolverTasks(this.#buffer, kind, solve.batch, solve.mixing, iteration, random);
+        const drawn = drawSolverTasks(
+          this.#buffer,
+          kind,
+          batchOfKind(solve, kind),
+          solve.mixing,
+          iteration,
+          random,
+        );
         return [
           ...asGroups(own, 'learnability', learnability.samples),
           ...asGroups(drawn, 'solve', solve.samplesPerTask),

@@ -6,6 +6,7 @@ import type { EventReference } from '../../pipelines/event-log.js';
 import { emptyReference } from '../../pipelines/kafka-event-log.js';
 import { topicOf } from '../../pipelines/topics.js';
 import type { AzrEvent } from '../../schemas/generated/events.js';
+import { batchOfKind } from '../config/batch-of-kind.js';
 import { tinyPolicy } from '../config/policy.js';
 import type { RunConfig } from '../config/run.js';
 import { idOf } from '../coordinates.js';
@@ -36,7 +37,7 @@ export async function generateTasks(
   const drawn = uniformTasks(
     config.seed,
     context.iteration,
-    config.solve.batch,
+    (kind) => batchOfKind(config.solve, kind),
     config.propose.uniformLengths,
     TASK_KINDS.filter((kind) => config.propose.kinds.includes(kind)),
   ).map((task) => ({

@@ -9,6 +9,8 @@ import { drawFunctions } from '../buffer/draw-functions.js';
 import { drawProgramTask, drawReferences, PROGRAM_KINDS } from '../buffer/sampling.js';
 import type { BufferedTask, TaskBuffer } from '../buffer/task-buffer.js';
 import type { RunConfig } from '../config/run.js';
+import { batchOfKind } from '../config/batch-of-kind.js';
+import { proposedKinds } from '../config/seeding-iterations.js';
 import type { PolicyCodec, Prompt } from '../policy/codec.js';
 import type { ProposePrompt } from '../policy/text/codec.js';
 import * as programReader from '../policy/text/program.js';
@@ -36,10 +38,10 @@ export function planProposals(
   buffer: TaskBuffer,
   promptOf: PolicyCodec['proposePrompt'],
 ): PlannedProposal[] {
-  const { batch, references: count, referenceSampling } = config.propose;
+  const { references: count, referenceSampling } = config.propose;
   const odds = compositeOdds(config.propose.composite, context.iteration);
   const { runId } = context.run;
-  const { kinds = config.propose.kinds } = context;
+  const { kinds = proposedKinds(config, context.iteration) } = context;
   return TASK_KINDS.filter((kind) => kinds.includes(kind)).flatMap((kind) => {
     /** Of a program that inputs are written for; undefined where it is too long. Many proposals are about the same few. */
     const prompts = new Map<string, Prompt | undefined>();
@@ -51,52 +53,55 @@ export function planProposals(
         );
       return prompts.get(code);
     };
-    return Array.from({ length: batch }, (_, index): PlannedProposal | undefined => {
-      const seedFor = (what: string | number): number =>
-        seedOf(config.seed, context.iteration, 'propose', kind, index, what);
-      const randomOf = generatorsOf(seedFor('references'));
-      const material = taskKinds[kind].propose<BufferedTask>({
-        references: () => drawReferences(buffer, kind, count, referenceSampling, randomOf(0)),
-        program: () =>
-          drawFitting(
-            buffer,
-            PROGRAM_KINDS,
-            (left, random) => {
-              const task = drawProgramTask(left, referenceSampling, random);
-              return task === undefined ? [] : [task];
-            },
-            (task) => promptFor(task) !== undefined,
-            randomOf,
-          )[0],
-      });
-      if (material === undefined) return undefined;
-      const { program } = material;
-      const random = new Random(seedFor('functions'));
-      const { functions, references } = drawFunctions(material.references, odds, random, programReader);
-      const prompt =
-        (program === null ? undefined : promptFor(program)) ??
-        promptOf(
+    return Array.from(
+      { length: batchOfKind(config.propose, kind) },
+      (_, index): PlannedProposal | undefined => {
+        const seedFor = (what: string | number): number =>
+          seedOf(config.seed, context.iteration, 'propose', kind, index, what);
+        const randomOf = generatorsOf(seedFor('references'));
+        const material = taskKinds[kind].propose<BufferedTask>({
+          references: () => drawReferences(buffer, kind, count, referenceSampling, randomOf(0)),
+          program: () =>
+            drawFitting(
+              buffer,
+              PROGRAM_KINDS,
+              (left, random) => {
+                const task = drawProgramTask(left, referenceSampling, random);
+                return task === undefined ? [] : [task];
+              },
+              (task) => promptFor(task) !== undefined,
+              randomOf,
+            )[0],
+        });
+        if (material === undefined) return undefined;
+        const { program } = material;
+        const random = new Random(seedFor('functions'));
+        const { functions, references } = drawFunctions(material.references, odds, random, programReader);
+        const prompt =
+          (program === null ? undefined : promptFor(program)) ??
+          promptOf(
+            kind,
+            references.map(({ code, inputs, outputs }) => ({
+              code,
+              input: inputs[0] ?? '',
+              output: outputs[0] ?? '',
+            })),
+            program?.code ?? null,
+            functions.map(({ definition }) => definition),
+          );
+        return {
+          proposalId: idOf(runId, context.iteration, 'proposal', kind, index),
           kind,
-          references.map(({ code, inputs, outputs }) => ({
-            code,
-            input: inputs[0] ?? '',
-            output: outputs[0] ?? '',
-          })),
-          program?.code ?? null,
-          functions.map(({ definition }) => definition),
-        );
-      return {
-        proposalId: idOf(runId, context.iteration, 'proposal', kind, index),
-        kind,
-        index,
-        prompt,
-        referenceTaskIds: shownOf(prompt, references).map((task) => task.taskId),
-        compositeTaskIds: functions.map(({ taskId }) => taskId),
-        programTaskId: program?.taskId ?? null,
-        program: program?.code ?? null,
-        seed: seedFor(0),
-      };
-    }).filter((planned) => planned !== undefined);
+          index,
+          prompt,
+          referenceTaskIds: shownOf(prompt, references).map((task) => task.taskId),
+          compositeTaskIds: functions.map(({ taskId }) => taskId),
+          programTaskId: program?.taskId ?? null,
+          program: program?.code ?? null,
+          seed: seedFor(0),
+        };
+      },
+    ).filter((planned) => planned !== undefined);
   });
 }
 

@@ -7,6 +7,7 @@ import { idOf, seedOf } from '../coordinates.js';
 import { drawFitting, generatorsOf } from '../buffer/draw-fitting.js';
 import { drawSolverTasks } from '../buffer/sampling.js';
 import type { TaskBuffer } from '../buffer/task-buffer.js';
+import { batchOfKind } from '../config/batch-of-kind.js';
 import type { RunConfig } from '../config/run.js';
 import type { PolicyCodec, Prompt } from '../policy/codec.js';
 import { taskKinds } from '../tasks/index.js';
@@ -62,7 +63,7 @@ export function planGroups(
   const newest = context.iteration - (drawsOwnTasks(config) ? 0 : 1);
   return TASK_KINDS.filter((kind) => config.propose.kinds.includes(kind)).flatMap((kind) => {
     const randomOf = generatorsOf(seedOf(config.seed, context.iteration, 'solve', kind, 'tasks'));
-    const { batch, mixing, samplesPerTask } = config.solve;
+    const { mixing, samplesPerTask } = config.solve;
     const own = accepted.filter((task) => task.kind === kind);
     // Generated tasks have no proposer whose reward would rest on rollouts; they are what this iteration is about.
     if (config.propose.source === 'uniform')
@@ -70,7 +71,7 @@ export function planGroups(
     const drawn = drawFitting(
       buffer,
       [kind],
-      (left, random) => drawSolverTasks(left, kind, batch, mixing, newest, random),
+      (left, random) => drawSolverTasks(left, kind, batchOfKind(config.solve, kind), mixing, newest, random),
       (task) => ask(task) !== undefined,
       randomOf,
     );

@@ -59,7 +59,7 @@ export function addReplayCommand(program: Command): void {
     )
     .option('--jobs <n>', 'iterations worked on at a time, and sandbox processes; default: the cores')
     .option('--with <file>', 'rewards and advantages under the keys of a YAML file instead; what changes')
-    .option('--set <key=value>', 'the same for one key, as in learner.advantage=grpo', collect, [])
+    .option('--set <key=value>', 'the same for one key, as in learner.advantage=rloo', collect, [])
     .option('--mode <name>', `the same for the switches of a mode: ${MODES.join(', ')}`)
     .option('--json', 'print the report as JSON')
     .action(async (runId: string, options: Options) => {

@@ -8,6 +8,7 @@ import { KEEP_POLICIES } from '../buffer/keep.js';
 import { SOLVER_MIXINGS } from '../buffer/sampling.js';
 import { VALID_PROGRAM_FILTERS } from '../buffer/valid-program-filter.js';
 import { ADVANTAGES } from '../learner/advantages/names.js';
+import { AGGREGATIONS } from '../learner/aggregations.js';
 import { COMPUTES } from '../policy/port.js';
 import { COMBINE_METHODS } from '../reward/combine.js';
 import { DIVERSITY_RULES } from '../reward/intrinsic/answer-diversity.js';
@@ -24,6 +25,8 @@ const lengthWeights = z
   .array(z.number().min(0))
   .length(3)
   .refine((weights) => weights.some((weight) => weight > 0), 'at least one weight must be above 0');
+
+const batchByKind = z.partialRecord(z.enum(TASK_KINDS), count.max(4096)).default({});
 
 /** Off, as in every published preset; 0.5 is the published default of max. */
 const intrinsicTerm = z.strictObject({
@@ -91,6 +94,8 @@ const fields = z.strictObject({
       .default([...PAPER_KINDS]),
     /** Proposals of each kind an iteration (data.train_batch_size). */
     batch: count.max(4096),
+    /** The same of single kinds, in place of `batch`; not in the paper. */
+    batchByKind,
     /** Tasks of the buffer shown to the proposer (azr io_n). */
     references: z.number().int().min(0).max(32).default(6),
     temperature: z.number().positive().default(1),
@@ -110,6 +115,8 @@ const fields = z.strictObject({
   solve: z.strictObject({
     /** Tasks of each kind an iteration. */
     batch: count.max(4096),
+    /** The same of single kinds, in place of `batch`; not in the paper. */
+    batchByKind,
     /** Attempts at each task; the published system has 1. */
     samplesPerTask: count.max(256).default(1),
     temperature: z.number().positive().default(1),
@@ -197,7 +204,11 @@ const fields = z.strictObject({
     microbatchRows: count.default(256),
     /** In which type matrix products are taken; weights, moments and checkpoints are float32 (policy/engine/products.ts). */
     compute: z.enum(COMPUTES).default('float32'),
-    aggregation: z.enum(['token', 'sequence']).default('token'),
+    /**
+     * Mean of the loss over a minibatch's `token`s (published), over rows (`sequence`), or over the tokens of each role and
+     * kind, which weigh as they have rows (`group`; not in the paper). See policy/engine/loss-weights.ts.
+     */
+    aggregation: z.enum(AGGREGATIONS).default('token'),
     /**
      * `trr_plus_plus`: the paper's equation 8. `trr_plus_plus_token_weighted`: as published, long answers weigh more.
      * `grpo`, `rloo`: baselines by prompt. `reinforce_plus_plus`: one baseline a batch. See learner/advantages.
@@ -224,6 +235,11 @@ const fields = z.strictObject({
   }),
   schedule: z.strictObject({
     iterations: count,
+    /**
+     * First iterations that only fill the buffer, the policy staying as it is: the paper's seeding (a batch times 4) within
+     * the run; 0, the default, starts from what was planted. See config/seeding-iterations.ts.
+     */
+    seedingIterations: z.number().int().min(0).default(0),
     /**
      * Which tasks the solver may draw: those of `this_iteration` too (the paper's algorithm), or only what the buffer
      * held when the iteration began, its newest being those of `last_iteration` (the published code).

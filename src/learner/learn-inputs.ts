@@ -1,6 +1,7 @@
 /** A learner step's inputs from what the log holds: the same for the run and for its replay. */
 import type { EventDataByType } from '../../schemas/generated/events.js';
 import type { RunConfig } from '../config/run.js';
+import { isSeeding } from '../config/seeding-iterations.js';
 import { seedOf } from '../coordinates.js';
 import type { LearnConfig, LearnRow } from '../policy/port.js';
 
@@ -11,6 +12,7 @@ export function learnConfig(config: RunConfig, iteration: number): LearnConfig {
   const { policy } = config;
   return {
     ...optimiser,
+    learningRate: isSeeding(config, iteration) ? 0 : optimiser.learningRate,
     clipLow,
     clipHigh,
     entropyCoefficient,

@@ -3,6 +3,7 @@
  *
  * Tokens, grammars and log-probabilities only; prompts and Python belong to the codec (codec.ts).
  */
+import type { Aggregation } from '../learner/aggregations.js';
 
 /**
  * A grammar over tokens as a deterministic automaton: `allowed[state * vocabulary + token]` is 1 where the token may
@@ -203,8 +204,8 @@ export interface LearnConfig {
   readonly minibatches: number;
   /** Rows that go through the device at once; does not change the result beyond rounding. */
   readonly microbatchRows: number;
-  /** `token`: mean over all completion tokens of the minibatch; `sequence`: mean over rows of each row's token mean. */
-  readonly aggregation: 'token' | 'sequence';
+  /** The mean of token losses over a minibatch: engine/loss-weights.ts. */
+  readonly aggregation: Aggregation;
   /** Order of rows in minibatches. */
   readonly shuffleSeed: number;
   /** Keep the layers' inputs alone and compute the rest again for the gradients: less memory, more time. Absent: no. */

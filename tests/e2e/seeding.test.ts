@@ -4,14 +4,11 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { azrCli, azrUntil as until, killServices as killIn, ROOT } from '../support/azr-cli.js';
+import { azrCli, azrUntil as until, killServices as killIn, PLAIN_STEPS, ROOT, SMALL_MODEL } from '../support/azr-cli.js';
 
 const SMALL = [
-  'policy.model.layers=2',
-  'policy.model.width=32',
-  'policy.model.hidden=64',
-  'policy.warmUp.steps=40',
-  'policy.warmUp.rowsPerStep=64',
+  ...SMALL_MODEL,
+  ...PLAIN_STEPS,
   'propose.batch=16',
   'solve.batch=8',
   'evaluation.perBucket=5',

@@ -10,12 +10,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { INDUCTION_TERMS, PROGRAM_TERMS } from '../../src/reward/intrinsic/components.js';
-import { azrCli, SMALL_MODEL } from '../support/azr-cli.js';
+import { azrCli, PLAIN_STEPS, SMALL_MODEL } from '../support/azr-cli.js';
 
 const RUN = 'e2e';
 const INTRINSIC_TERMS = [...PROGRAM_TERMS, ...INDUCTION_TERMS];
 const SMALL = [
   ...SMALL_MODEL,
+  ...PLAIN_STEPS,
   'propose.batch=16',
   'solve.batch=8',
   'evaluation.perBucket=10',

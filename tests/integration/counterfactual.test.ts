@@ -41,7 +41,7 @@ afterAll(async () => {
 
 async function record(change: (event: AzrEvent, runId: string) => AzrEvent = (one) => one): Promise<string> {
   const runId = `run-${randomUUID()}`;
-  const config = await resolveRunConfig('tiny');
+  const config = await resolveRunConfig('tiny', ['learner.advantage=trr_plus_plus']);
   await log.append([runStarted(runId, config)], await log.watermarks(eventTopics()));
   for (const iteration of [1, 2]) {
     const since = await log.watermarks(eventTopics());

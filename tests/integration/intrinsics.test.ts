@@ -25,12 +25,13 @@ import {
 import { measuresFromLog, measuresSuffice } from '../../src/reward/intrinsic/measures-from-log.js';
 import { replay, type ReplayCheck, type ReplayReport } from '../../src/replay/replay.js';
 import { createSandbox, treesIn, type LocalSandbox } from '../../src/sandbox/index.js';
-import { azrCli, SMALL_MODEL } from '../support/azr-cli.js';
+import { azrCli, PLAIN_STEPS, SMALL_MODEL } from '../support/azr-cli.js';
 
 const TERMS: readonly IntrinsicTerm[] = [...PROGRAM_TERMS, ...INDUCTION_TERMS];
 const DIVERSITY = TERMS.filter((term) => term.endsWith('answer_diversity'));
 const SMALL = [
   ...SMALL_MODEL,
+  ...PLAIN_STEPS,
   // Long enough to solve some tasks of every kind and not all, so that every term is paid.
   'policy.warmUp.steps=200',
   'propose.batch=16',

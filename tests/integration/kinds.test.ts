@@ -15,6 +15,7 @@ import {
   validateProposals,
   type LocalSandbox,
 } from '../../src/sandbox/index.js';
+import { PLAIN_STEPS } from '../support/azr-cli.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 let sandbox: LocalSandbox;
@@ -200,6 +201,7 @@ describe('a tiny run of all kinds with composite programs and every intrinsic re
     'policy.model.hidden=64',
     'policy.warmUp.steps=60',
     'policy.warmUp.rowsPerStep=128',
+    ...PLAIN_STEPS,
     'propose.batch=32',
     'solve.batch=8',
     'evaluation.perBucket=5',

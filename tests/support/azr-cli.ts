@@ -46,6 +46,9 @@ export function azrCli(dataDir: () => string): AzrCli {
   };
 }
 
+/** Overrides of the preset tiny: each kind has the step's batch, and the first iteration learns. */
+export const PLAIN_STEPS = ['propose.batchByKind={}', 'schedule.seedingIterations=0'];
+
 /** Overrides of the preset tiny: a model that warms up within seconds. */
 export const SMALL_MODEL = [
   'policy.model.layers=2',

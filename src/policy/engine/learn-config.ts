@@ -1,4 +1,5 @@
 /** What a learner configuration may hold. */
+import { AGGREGATIONS } from '../../learner/aggregations.js';
 import { COMPUTES, type ImitationConfig } from '../port.js';
 
 /** @throws RangeError naming the parameter, its value and what is accepted. */
@@ -43,9 +44,9 @@ export function checkLearnConfig(config: ImitationConfig): void {
   count('minibatches', config.minibatches);
   count('microbatchRows', config.microbatchRows);
   check('shuffleSeed', config.shuffleSeed, Number.isSafeInteger(config.shuffleSeed), 'safe integers');
-  if (!['token', 'sequence'].includes(config.aggregation))
+  if (!AGGREGATIONS.includes(config.aggregation))
     throw new RangeError(
-      `aggregation is ${JSON.stringify(config.aggregation)}; accepted are token, sequence`,
+      `aggregation is ${JSON.stringify(config.aggregation)}; accepted are ${AGGREGATIONS.join(', ')}`,
     );
   if (config.compute !== undefined && !COMPUTES.includes(config.compute))
     throw new RangeError(`compute is ${JSON.stringify(config.compute)}; accepted are ${COMPUTES.join(', ')}`);

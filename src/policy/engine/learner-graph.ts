@@ -1,7 +1,7 @@
 /**
  * One microbatch of the policy loss and its gradients, added to what earlier microbatches gave; and the optimiser's step.
  *
- * Per completion token i with weight w_i (1/tokens, or 1/(rows * the row's tokens)), advantage A, ratio
+ * Per completion token i with weight w_i (loss-weights.ts), advantage A, ratio
  * r_i = exp(log p_i - log p_old_i) (PPO; Schulman et al. 2017), entropy H_i over the tokens that the grammar allows:
  *
  *   loss = sum_i w_i max(-A r_i, -A clip(r_i, 1 - low, 1 + high)) - c sum_i w_i H_i

@@ -8,6 +8,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Compute, LearnConfig, LearnRow, ModelSpec } from '../port.js';
 import { ONE_HOT_ROWS } from './differentiable.js';
 import { GradientProgram, type GradientVariant, type MicrobatchSums } from './learner-graph.js';
+import { lossWeights } from './loss-weights.js';
 import { inputLength, lossTokens, microbatchTensors, planMicrobatches } from './microbatch.js';
 import { tensorsOf, weightsOf, type ModelTensors } from './model.js';
 import { Scope, type Native, type NativeTensor } from './native.js';
@@ -74,9 +75,7 @@ export class Learner {
     const program = this.#gradientOf(variant);
     const values = lossSettings(config, kind, variant);
     const [settings] = scope.hold([native.create(values, [values.length])] as const);
-    const tokens = rows.reduce((sum, row) => sum + lossTokens(row), 0);
-    const weightOf = (row: LearnRow): number =>
-      config.aggregation === 'token' ? 1 / tokens : 1 / (rows.length * lossTokens(row));
+    const weightOf = lossWeights(rows, config.aggregation);
     const [zero] = scope.hold([native.create(Float32Array.of(0), [])] as const);
     let gradients: NativeTensor[] | undefined;
     let loss = 0;

@@ -20,20 +20,20 @@ export interface UniformTask {
 }
 
 /**
- * @param seed the run's. @param count tasks of each kind. @param lengthWeights of program lengths 1, 2, 3.
+ * @param seed the run's. @param countOf tasks of a kind. @param lengthWeights of program lengths 1, 2, 3.
  * @param kinds whose tasks are drawn; those of error prediction are not drawn.
  * @returns by kind, then index; each task depends on its own coordinates alone.
  */
 export function uniformTasks(
   seed: number,
   iteration: number,
-  count: number,
+  countOf: (kind: TaskKind) => number,
   lengthWeights: readonly number[],
   kinds: readonly TaskKind[] = PAPER_KINDS,
 ): UniformTask[] {
   const totals = cumulative(lengthWeights);
   return kinds.flatMap((kind) =>
-    Array.from({ length: count }, (_, index): UniformTask => {
+    Array.from({ length: countOf(kind) }, (_, index): UniformTask => {
       const random = new Random(seedOf(seed, iteration, 'uniform-task', kind, index));
       const operations = drawProgram(random, 1 + random.weighted(totals));
       const inputs = Array.from({ length: kind === 'induction' ? INDUCTION_INPUTS : 1 }, () =>

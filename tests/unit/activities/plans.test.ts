@@ -13,7 +13,7 @@ import { resolveRunConfig } from '../../../src/config/presets.js';
 import type { RunConfig } from '../../../src/config/run.js';
 import type { PolicyCodec } from '../../../src/policy/codec.js';
 import { PromptTooLongError } from '../../../src/policy/text/codec.js';
-import type { TaskKind } from '../../../src/tasks/types.js';
+import { TASK_KINDS, type TaskKind } from '../../../src/tasks/types.js';
 
 const at = (iteration: number) => ({ run: { runId: 'r' }, iteration });
 const configOf = async (...overrides: string[]): Promise<RunConfig> =>
@@ -89,6 +89,14 @@ describe('proposers', () => {
     );
   });
 
+  it('are as many as the kind has a batch of its own, or the step', async () => {
+    const config = await configOf('propose.batch=3', 'propose.batchByKind={ induction: 7 }');
+    const buffer = bufferOf(config, ...tasksOf('deduction', 1));
+    const plan = planProposals(at(2), config, buffer, countingPrompts().propose);
+    const counts = TASK_KINDS.map((kind) => plan.filter((planned) => planned.kind === kind).length);
+    expect(counts).toEqual([3, 3, 7, 0]);
+  });
+
   it('of induction have nothing to propose before there is a program, or where none fits', async () => {
     const config = await configOf('propose.batch=2');
     const { propose } = countingPrompts((text) => text.includes('def f'));
@@ -152,6 +160,11 @@ describe('solvers', () => {
       for (const { purpose, samples } of plan) expect(samples).toBe(purpose === 'learnability' ? 5 : 2);
       expect(new Set(plan.map(({ groupId }) => groupId)).size).toBe(plan.length);
     }
+  });
+
+  it('are as many as the kind has a batch of its own, or the step', async () => {
+    expect(solved(await planned('solve.batchByKind={ deduction: 2, induction: 1 }'))).toHaveLength(2);
+    expect(solved(await planned('solve.batchByKind={ induction: 1 }'))).toHaveLength(3);
   });
 
   it('are not asked what is too long: another task is drawn, and its proposal has no rollouts', async () => {

@@ -72,8 +72,9 @@ describe('the modes paper and published', () => {
 
   it('yield to the keys of the preset and to --set', async () => {
     const tiny = await resolveRunConfig('tiny', ['buffer.keep=reservoir'], 'published');
-    expect(tiny.config.learner.advantage).toBe('trr_plus_plus_token_weighted');
-    expect(tiny.config.learner.entropyCoefficient).toBe(0.01);
+    expect(tiny.config.learner.clipHigh).toBe(0.28);
+    expect(tiny.config.learner.advantage).toBe('grpo');
+    expect(tiny.config.learner.entropyCoefficient).toBe(0.02);
     expect(tiny.config.buffer.keep).toBe('reservoir');
     const viaSet = await resolveRunConfig('7b', ['mode=published']);
     expect(viaSet.hash).toBe(published.hash);

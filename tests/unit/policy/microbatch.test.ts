@@ -111,7 +111,7 @@ describe('checks of rows and configurations', () => {
     [{ epsilon: 0 }, /epsilon is 0/],
     [{ minibatches: 0 }, /minibatches is 0; accepted are integers from 1/],
     [{ clipLow: 2 }, /clipLow is 2/],
-    [{ aggregation: 'sum' as 'token' }, /aggregation is "sum"; accepted are token, sequence/],
+    [{ aggregation: 'sum' as 'token' }, /aggregation is "sum"; accepted are token, sequence, group/],
   ])('refuses the configuration %j', (over, message) => {
     expect(() => checkLearnConfig({ ...config, ...over })).toThrow(message);
   });

@@ -171,7 +171,12 @@ export function referenceLoss(
   const taken = (row: LearnRow): number => row.completion.filter((_, i) => row.mask?.[i] !== false).length;
   const tokens = rows.reduce((sum, row) => sum + taken(row), 0);
   return rows.reduce((loss, row) => {
-    const w = c.aggregation === 'token' ? 1 / tokens : 1 / (rows.length * taken(row));
+    const group = rows.filter(({ group: name }) => name === row.group);
+    const w = {
+      token: 1 / tokens,
+      sequence: 1 / (rows.length * taken(row)),
+      group: group.length / rows.length / group.reduce((sum, other) => sum + taken(other), 0),
+    }[c.aggregation];
     const heldSteps = held === model ? [] : referenceSteps(spec, held, row);
     return referenceSteps(spec, model, row).reduce((sum, { logProbs, token }, i) => {
       if (row.mask?.[i] === false) return sum;

@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { resolveRunConfig } from '../../../src/config/presets.js';
 import { counterfactualConfig } from '../../../src/replay/counterfactual-config.js';
 
-const { json } = await resolveRunConfig('tiny', ['policy.model.layers=2']);
+const { json } = await resolveRunConfig('tiny', [
+  ...['policy.model.layers=2', 'propose.batch=64', 'learnability.samples=8'],
+  'learner.advantage=trr_plus_plus',
+]);
 const under = (overrides: readonly string[], more: object = {}) =>
   counterfactualConfig(json, { overrides, ...more });
 
