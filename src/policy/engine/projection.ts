@@ -19,15 +19,20 @@ export interface Projection {
   readonly parts: readonly number[];
 }
 
-/** To be called outside loops: what is cut, is cut once. */
+/**
+ * To be called outside loops: what is cut, is cut once.
+ * @param rows `few`: the activations of one position a row are cut, however narrow; what they cost is nothing beside a
+ * product of its own for each part.
+ */
 export function projection(
   tape: Tape,
   spec: ModelSpec,
   weight: Tensor,
   parts: readonly number[],
   bias?: Tensor,
+  rows: 'many' | 'few' = 'many',
 ): Projection {
-  const cut = bias === undefined && spec.width <= NARROW;
+  const cut = rows === 'many' && bias === undefined && spec.width <= NARROW;
   return { weights: cut ? tape.split(weight, 1, parts) : [weight], bias, parts };
 }
 

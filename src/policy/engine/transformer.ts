@@ -43,19 +43,26 @@ export interface Layer {
   readonly down: Tensor;
 }
 
-export function layerOf(tape: Tape, spec: ModelSpec, parameters: Parameters, layer: number): Layer {
+/** @param rows see projection.ts */
+export function layerOf(
+  tape: Tape,
+  spec: ModelSpec,
+  parameters: Parameters,
+  layer: number,
+  rows: 'many' | 'few' = 'many',
+): Layer {
   const name = (part: string): string => `layer${layer}.${part}`;
   const p = (part: string): Tensor => parameter(parameters, name(part));
   const maybe = (part: string): Tensor | undefined => parameters.get(name(part));
   const { parts } = attentionShape(spec);
   return {
     norm1: p('norm1'),
-    qkv: projection(tape, spec, p('qkv'), parts, maybe('qkvBias')),
+    qkv: projection(tape, spec, p('qkv'), parts, maybe('qkvBias'), rows),
     queryNorm: maybe('queryNorm'),
     keyNorm: maybe('keyNorm'),
     out: p('out'),
     norm2: p('norm2'),
-    gateUp: projection(tape, spec, p('gateUp'), [spec.hidden, spec.hidden]),
+    gateUp: projection(tape, spec, p('gateUp'), [spec.hidden, spec.hidden], undefined, rows),
     down: p('down'),
   };
 }
