@@ -1,23 +1,25 @@
 /**
  * npm run bench -- learner: one step of the clipped policy loss with AdamW, by our engine and by PyTorch with Transformers
- * (eager, scaled dot product attention, fused AdamW), on the same weights and rows, in turn; and the peak memory of a
- * step of SmolLM2-135M with activations recomputed, each side in a fresh process.
+ * (eager, scaled dot product attention, fused AdamW), on the same weights and rows, in turn, in float32 and in bfloat16
+ * (autocast there); and the peak memory of a step of SmolLM2-135M with activations recomputed, each side in a fresh
+ * process.
  */
 import { compareSides, tellRound, type Comparison } from '../beside/comparison.js';
 import { stepRows, TINY, tokenRows } from '../beside/models.js';
 import { Side, type Memory, type Optimiser, type Stepped } from '../beside/process.js';
 import type { Row } from '../beside/report.js';
 import { median } from '../median.js';
+import type { Compute } from '../../src/policy/port.js';
 import { runBench } from '../run-bench.js';
 
 const USAGE = `npm run bench -- learner [options]
   --python FILE   Python with torch and transformers (default: AZR_PYTORCH_PYTHON)
   --rounds N      steps of each side, in turn; medians are shown (default 7)
   --threads N     of each side (default 2)
-  --only LIST     of tiny,smollm2,memory (default: all that are there)
+  --only LIST     of tiny,smollm2,bf16,memory (default: all that are there)
   --json          the numbers as JSON`;
 
-const CASES = ['tiny', 'smollm2', 'memory'];
+const CASES = ['tiny', 'smollm2', 'bf16', 'memory'];
 
 const OPTIMISER: Optimiser = {
   learningRate: 1e-5,
@@ -38,10 +40,12 @@ async function compareSteps(
   vocabulary: number,
   shape: { readonly rows: number; readonly length: number },
   wanted: number,
+  compute: Compute = 'float32',
 ): Promise<Row> {
   const [torch, ours] = [await Side.pytorch(python, threads), await Side.ours(threads)];
   try {
-    for (const side of [torch, ours]) await side.ask({ do: 'load', dir });
+    await torch.ask({ do: 'load', dir, bf16: compute === 'bfloat16' });
+    await ours.ask({ do: 'load', dir, settings: { compute } });
     const rows = await stepRows(torch, tokenRows(shape.rows, shape.length, vocabulary, 1), shape.length >> 3);
     const taken: { torch: Stepped; ours: Stepped }[] = [];
     for (let round = 0; round <= rounds; round++) {
@@ -113,6 +117,18 @@ async function measure(comparison: Comparison): Promise<Row[]> {
         49_152,
         { rows: 1, length: 257 },
         1.1,
+      ),
+    );
+  if (smolLm2 !== undefined && only.includes('bf16'))
+    rows.push(
+      await compareSteps(
+        comparison,
+        'step, SmolLM2-135M, bf16 products (PyTorch: autocast), 1 x 257 tokens',
+        smolLm2,
+        49_152,
+        { rows: 1, length: 257 },
+        1.2,
+        'bfloat16',
       ),
     );
   if (smolLm2 !== undefined && only.includes('memory')) rows.push(await compareMemory(comparison, smolLm2));

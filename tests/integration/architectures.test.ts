@@ -26,6 +26,7 @@ const common = { context: 64, padToken: 0, endToken: 1, rotaryInGraph: true } as
 const SPECS: Readonly<Record<string, ModelSpec>> = {
   'Qwen2: biases, grouped queries, an output matrix of its own': {
     ...common,
+    context: 256,
     vocabulary: 600,
     layers: 2,
     width: 16,
@@ -207,4 +208,51 @@ describe.each(Object.entries(SPECS))('%s', (name, spec) => {
       expect(native.tensors).toBe(before);
     },
   );
+});
+
+describe('causal attention in blocks', () => {
+  const [qwen2] = Object.values(SPECS) as [ModelSpec];
+
+  // Fewer tokens than blocks leave blocks empty.
+  it.each([1, 2, 3, 4, 5, 31])('has the loss and the gradients of attention as a whole, %d tokens', (s) => {
+    const random = new Random(s);
+    const rows = Array.from({ length: 3 }, (_, i): LearnRow => {
+      const tokens = Array.from({ length: s + 1 }, () => random.below(qwen2.vocabulary));
+      const completion = tokens.slice(1);
+      const logProbs = completion.map(() => -6);
+      return {
+        id: String(i),
+        group: 'g',
+        prompt: tokens.slice(0, 1),
+        completion,
+        logProbs,
+        advantage: 1 - i,
+      };
+    });
+    const { weights } = lively(qwen2);
+    const gradientsOf = (context: number): { loss: number; gradients: Float32Array[] } => {
+      const spec = { ...qwen2, context };
+      const program = new GradientProgram(native, spec);
+      const parameters = parameterShapes(spec).map(({ name, shape }) =>
+        native.create(weights.get(name)?.data as Float32Array, shape),
+      );
+      const settings = native.create(Float32Array.of(0.2, 9, 0.01, 1), [4]);
+      const factors = rows.map(() => 1 / (3 * s));
+      const batch = microbatchTensors(native, spec, rows, factors, settings);
+      const zero = native.create(Float32Array.of(0), []);
+      const earlier = parameters.map(() => zero);
+      const { gradients, sums } = program.run(native, parameters, earlier, batch);
+      const values = gradients.map((tensor) => native.read(tensor) as Float32Array);
+      native.delete(...parameters, ...gradients, ...(Object.values(batch) as NativeTensor[]), zero);
+      program.dispose();
+      return { loss: sums.loss, gradients: values };
+    };
+    const [whole, blocks] = [gradientsOf(255), gradientsOf(256)];
+    expect(blocks.loss).toBeCloseTo(whole.loss, 5);
+    whole.gradients.forEach((values, i) => {
+      const size = Math.hypot(...values);
+      const off = Math.hypot(...values.map((x, k) => x - (blocks.gradients[i]?.[k] ?? Number.NaN)));
+      expect(off).toBeLessThan(1e-5 * size + 1e-7);
+    });
+  });
 });

@@ -15,7 +15,7 @@ import { Tape } from './differentiable.js';
 import { grammarGraph } from './grammar-graph.js';
 import { Graph, type Tensor } from './graph.js';
 import type { Native, NativeTensor, Program } from './native.js';
-import { Operations } from './operations.js';
+import { Operations, type Shape } from './operations.js';
 import { entriesOf, firstAbove } from './over-vocabulary.js';
 import { attentionShape, endTokens } from './parameters.js';
 import { projectWhole } from './projection.js';
@@ -133,8 +133,23 @@ export class DecodeProgram {
     const mayEnd = o.less(given.endless, graph.int(1));
 
     const empty = o.sizes([0, b]);
-    // What is cut of fused weights is cut here, once, outside the loop.
-    const layerParts = Array.from({ length: layers }, (_, i) => layerOf(tape, spec, parameters, i));
+    const layerParts = Array.from({ length: layers }, (_, i) => layerOf(tape, spec, parameters, i, 'few'));
+    // Shapes that a turn needs are put together here, once, outside the loop.
+    const ownShape = o.sizes([-1, keyValueHeads, own, w]);
+    const attentionSizes = o.sizes([p, own]);
+    const sorted = (from: Shape, to: Shape): ((y: Tensor) => Tensor) => {
+      const [apart, together] = [o.sizes(from), o.sizes(to)];
+      return (y) => o.reshape(o.transpose(o.reshape(y, apart), [0, 2, 1, 3, 4]), together);
+    };
+    // Between rows of completions, [b, keyValueHeads, groups, last], and of prompts, [u, keyValueHeads, g * groups, last]:
+    // the queries of a prompt's completions that meet one key head are rows of one product.
+    const [h, k] = [keyValueHeads, groups];
+    const [valuesByPrompt, scoresByPrompt] = [w, p].map((last) =>
+      sorted([-1, g, h, k, last], [-1, h, rowsOfPrompt, last]),
+    ) as [(y: Tensor) => Tensor, (y: Tensor) => Tensor];
+    const [valuesByRow, scoresByRow] = [w, p].map((last) =>
+      sorted([-1, h, g, k, last], [-1, h, k, last]),
+    ) as [(y: Tensor) => Tensor, (y: Tensor) => Tensor];
 
     const [, logits, states, , tokens, logProbs, ...ownCache] = graph.whileLoop(
       [
@@ -190,43 +205,26 @@ export class DecodeProgram {
         const nextCache: Tensor[] = [];
         layerParts.forEach((layer, i) => {
           // [b, heads, w], [b, keyValueHeads, w] twice
-          const [q, k, v] = queryKeyValue(tape, spec, layer, x, rotation, [-1]);
-          const query = o.mul(q, graph.scalar(1 / Math.sqrt(w)));
+          const [query0, newKey, newValue] = queryKeyValue(tape, spec, layer, x, rotation, [-1]);
+          const query = o.mul(query0, graph.scalar(1 / Math.sqrt(w)));
           const written = (part: Tensor, y: Tensor): Tensor => {
             const flat = o.updateRows(part, cacheRows, o.reshape(y, [-1, w]));
             nextCache.push(flat);
-            return o.reshape(flat, [-1, keyValueHeads, own, w]);
+            return o.reshape(flat, ownShape);
           };
-          const key = written(cache[2 * i] as Tensor, k);
-          const value = written(cache[2 * i + 1] as Tensor, v);
-          // Against the shared prompt [u, keyValueHeads, g * groups, p]: the queries of a prompt's completions that meet one
-          // key head are rows of one product. Then by completion [b, keyValueHeads, groups, p].
-          const byPrompt = (y: Tensor, last: number | Tensor): Tensor =>
-            o.reshape(o.transpose(o.reshape(y, [-1, g, keyValueHeads, groups, last]), [0, 2, 1, 3, 4]), [
-              -1,
-              keyValueHeads,
-              rowsOfPrompt,
-              last,
-            ]);
-          const byRow = (y: Tensor, last: number | Tensor): Tensor =>
-            o.reshape(o.transpose(o.reshape(y, [-1, keyValueHeads, g, groups, last]), [0, 2, 1, 3, 4]), [
-              -1,
-              keyValueHeads,
-              groups,
-              last,
-            ]);
+          const key = written(cache[2 * i] as Tensor, newKey);
+          const value = written(cache[2 * i + 1] as Tensor, newValue);
           const toPrompt = o.add(
-            o.batchMatMul(byPrompt(query, w), promptCache[2 * i] as Tensor, false, true),
+            o.batchMatMul(valuesByPrompt(query), promptCache[2 * i] as Tensor, false, true),
             promptMask,
           );
-          const toOwn = o.add(
-            o.batchMatMul(o.reshape(query, [-1, keyValueHeads, groups, w]), key, false, true),
-            ownMask,
+          const toOwn = o.add(o.batchMatMul(o.reshape(query, [-1, h, k, w]), key, false, true), ownMask);
+          const attention = o.softmax(o.concat([scoresByRow(toPrompt), toOwn], 3));
+          const [onPrompt, onOwn] = o.splitInTwo(attention, 3, attentionSizes);
+          const fromPrompt = valuesByRow(
+            o.batchMatMul(scoresByPrompt(onPrompt), promptCache[2 * i + 1] as Tensor),
           );
-          const attention = o.softmax(o.concat([byRow(toPrompt, p), toOwn], 3));
-          const onPrompt = byPrompt(o.sliceBetween(attention, 4, 3, null, p), p);
-          const fromPrompt = byRow(o.batchMatMul(onPrompt, promptCache[2 * i + 1] as Tensor), w);
-          const fromOwn = o.batchMatMul(o.sliceBetween(attention, 4, 3, p, null), value);
+          const fromOwn = o.batchMatMul(onOwn, value);
           const mixed = o.reshape(o.add(fromPrompt, fromOwn), [-1, parts[0]]);
           x = feedForward(tape, spec, layer, o.add(x, projectWhole(tape, mixed, layer.out)));
         });

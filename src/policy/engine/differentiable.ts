@@ -322,11 +322,12 @@ function attentionBlock(
   mask: Tensor,
   { h, g, n, w }: { readonly h: number; readonly g: number; readonly n: Tensor; readonly w: number },
 ): { output: Tensor; back(gradient: Tensor): Readonly<Record<'q' | 'k' | 'v', Tensor>> } {
-  const m = o.size(key, 2);
+  // Not left to be inferred: a block may have no rows.
+  const [b, m] = [o.size(key, 0), o.size(key, 2)];
   // The queries of a group are rows of one product: no key is repeated.
   const rows = g === 1 ? n : o.mul(o.graph.int(g), n);
-  const together = (x: Tensor, last: Tensor | number): Tensor => o.reshape(x, [-1, h, rows, last]);
-  const apart = (x: Tensor, last: Tensor | number): Tensor => o.reshape(x, [-1, h, g, n, last]);
+  const together = (x: Tensor, last: Tensor | number): Tensor => o.reshape(x, [b, h, rows, last]);
+  const apart = (x: Tensor, last: Tensor | number): Tensor => o.reshape(x, [b, h, g, n, last]);
   const q = together(scaled, w);
   const p = together(o.softmax(o.add(apart(products.batchMatMul(q, key, false, true), m), mask)), m);
   const out = products.batchMatMul(p, value);

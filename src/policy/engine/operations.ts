@@ -88,11 +88,11 @@ export class Operations {
     );
   }
 
-  /** One size may be -1; sizes that are known only when the graph runs are scalar symbols. */
-  reshape(x: Tensor, shape: Shape): Tensor {
+  /** One size may be -1; sizes that are known only when the graph runs are scalar symbols, or the shape is an int vector. */
+  reshape(x: Tensor, shape: Shape | Tensor): Tensor {
     return this.graph.op1(
       'Reshape',
-      [x, this.sizes(shape)],
+      [x, 'name' in shape ? shape : this.sizes(shape)],
       { ...numeric(x), Tshape: { type: 'int' } },
       x.dtype,
     );
@@ -186,6 +186,16 @@ export class Operations {
           { ...count, Tlen: { type: 'int' } },
           outputs,
         );
+  }
+
+  /** Two parts along `axis`, whose sizes, an int vector, are known when the graph runs. */
+  splitInTwo(x: Tensor, axis: number, sizes: Tensor): [Tensor, Tensor] {
+    return this.graph.op(
+      'SplitV',
+      [x, sizes, this.graph.int(axis)],
+      { ...numeric(x), num_split: { int: 2 }, Tlen: { type: 'int' } },
+      [x.dtype, x.dtype],
+    ) as [Tensor, Tensor];
   }
 
   concat(tensors: readonly Tensor[], axis: number): Tensor {

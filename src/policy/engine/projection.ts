@@ -32,15 +32,27 @@ export interface Adapter {
   readonly scale: number;
 }
 
-/** To be called outside loops: what is cut, is cut once. */
+/**
+ * To be called outside loops: what is cut, is cut once.
+ * @param rows `few`: the activations of one position a row are cut, however narrow; what they cost is nothing beside a
+ * product of its own for each part.
+ */
 export function projection(
   tape: Tape,
   spec: ModelSpec,
   weight: Tensor,
   parts: readonly number[],
-  { bias, adapters = [] }: { bias?: Tensor | undefined; adapters?: Projection['adapters'] } = {},
+  {
+    bias,
+    adapters = [],
+    rows = 'many',
+  }: {
+    readonly bias?: Tensor | undefined;
+    readonly adapters?: Projection['adapters'];
+    readonly rows?: 'many' | 'few';
+  } = {},
 ): Projection {
-  const cut = parts.length > 1 && bias === undefined && spec.width <= NARROW;
+  const cut = rows === 'many' && parts.length > 1 && bias === undefined && spec.width <= NARROW;
   return { weights: cut ? tape.split(weight, 1, parts) : [weight], bias, parts, adapters };
 }
 

@@ -47,7 +47,14 @@ export interface Layer {
   readonly down: Projection;
 }
 
-export function layerOf(tape: Tape, spec: ModelSpec, parameters: Parameters, layer: number): Layer {
+/** @param rows see projection.ts */
+export function layerOf(
+  tape: Tape,
+  spec: ModelSpec,
+  parameters: Parameters,
+  layer: number,
+  rows: 'many' | 'few' = 'many',
+): Layer {
   const name = (part: string): string => `layer${layer}.${part}`;
   const p = (part: string): Tensor => parameter(parameters, name(part));
   const maybe = (part: string): Tensor | undefined => parameters.get(name(part));
@@ -55,6 +62,7 @@ export function layerOf(tape: Tape, spec: ModelSpec, parameters: Parameters, lay
     projection(tape, spec, p(part), projectionShape(spec, part).parts, {
       bias,
       adapters: adaptersOf(spec, parameters, layer, part),
+      rows,
     });
   return {
     norm1: p('norm1'),

@@ -26,6 +26,7 @@ const NOT_ALGORITHM: Readonly<Record<string, string>> = {
   'policy.warmUp': 'stands in for the pre-training of the tiny policy',
   'policy.gradientCheckpointing': 'memory against time',
   'learner.microbatchRows': 'memory; results do not depend on it',
+  'learner.compute': 'rounding of matrix products against time',
   'schedule.continueAsNewEvery': "length of a workflow's history",
 };
 

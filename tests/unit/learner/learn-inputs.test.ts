@@ -22,14 +22,23 @@ describe('a learner step’s configuration', () => {
   });
 
   it('has those that are on', async () => {
-    const { config } = await resolveRunConfig('tiny', ['learner.dualClip=3', 'learner.klCoefficient=0.01']);
-    expect(learnConfig(config, 3)).toMatchObject({ dualClip: 3, klCoefficient: 0.01 });
+    const { config } = await resolveRunConfig('tiny', [
+      'learner.dualClip=3',
+      'learner.klCoefficient=0.01',
+      'learner.compute=bfloat16',
+    ]);
+    expect(learnConfig(config, 3)).toMatchObject({
+      dualClip: 3,
+      klCoefficient: 0.01,
+      compute: 'bfloat16',
+    });
   });
 
   it('is refused where it makes no sense, by name', async () => {
     for (const [override, words] of [
       ['learner.dualClip=0.9', /learner\.dualClip is 0\.9/],
       ['learner.klCoefficient=-1', /learner\.klCoefficient is -1/],
+      ['learner.compute=float16', /learner\.compute is "float16": .*float32.*bfloat16/],
       ['learner.advantage=gae', /learner\.advantage is "gae": .*trr_plus_plus/],
       ['propose.uniformLengths=[0,0,0]', /propose\.uniformLengths is \[0,0,0\]: at least one weight/],
       ['buffer.keep=random', /buffer\.keep is "random": .*reservoir/],

@@ -112,6 +112,7 @@ describe('checks of rows and configurations', () => {
     [{ minibatches: 0 }, /minibatches is 0; accepted are integers from 1/],
     [{ clipLow: 2 }, /clipLow is 2/],
     [{ aggregation: 'sum' as 'token' }, /aggregation is "sum"; accepted are token, sequence, group/],
+    [{ compute: 'float16' as 'float32' }, /compute is "float16"; accepted are float32, bfloat16/],
   ])('refuses the configuration %j', (over, message) => {
     expect(() => checkLearnConfig({ ...config, ...over })).toThrow(message);
   });
