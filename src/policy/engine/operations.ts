@@ -33,6 +33,7 @@ export class Operations {
   minimum = (a: Tensor, b: Tensor): Tensor => this.#binary('Minimum', a, b);
   maximum = (a: Tensor, b: Tensor): Tensor => this.#binary('Maximum', a, b);
   exp = (x: Tensor): Tensor => this.#unary('Exp', x);
+  log = (x: Tensor): Tensor => this.#unary('Log', x);
   square = (x: Tensor): Tensor => this.#unary('Square', x);
   sqrt = (x: Tensor): Tensor => this.#unary('Sqrt', x);
   rsqrt = (x: Tensor): Tensor => this.#unary('Rsqrt', x);
@@ -166,9 +167,14 @@ export class Operations {
 
   /** x [n, d] with `rows` [m, d] added at `indices` [m]; x itself is overwritten where nothing else takes it. */
   scatterAdd(x: Tensor, indices: Tensor, rows: Tensor): Tensor {
+    return this.addAt(x, this.reshape(indices, [-1, 1]), rows);
+  }
+
+  /** x [n, d] with `values` [m] added at places [m, 2], as by `scatterAdd`. */
+  addAt(x: Tensor, places: Tensor, values: Tensor): Tensor {
     return this.graph.op1(
       'TensorScatterAdd',
-      [x, this.reshape(indices, [-1, 1]), rows],
+      [x, places, values],
       { ...numeric(x), Tindices: { type: 'int' } },
       x.dtype,
     );
@@ -262,19 +268,6 @@ export class Operations {
     return this.graph.op1('BiasAddGrad', [g], numeric(g), g.dtype);
   }
 
-  /**
-   * logits [n, v], targets [n] int -> -log softmax(logits)[target], [n], and its gradient with respect to the logits,
-   * softmax - onehot, [n, v].
-   */
-  sparseCrossEntropy(logits: Tensor, targets: Tensor): [Tensor, Tensor] {
-    return this.graph.op(
-      'SparseSoftmaxCrossEntropyWithLogits',
-      [logits, targets],
-      { ...numeric(logits), Tlabels: { type: 'int' } },
-      [logits.dtype, logits.dtype],
-    ) as [Tensor, Tensor];
-  }
-
   /** sorted [n, v], values [n, m] -> how many entries of each row are at most the value: [n, m] int */
   upperBound(sorted: Tensor, values: Tensor): Tensor {
     return this.graph.op1(
@@ -361,6 +354,8 @@ export class Operations {
     this.#reduce('Sum', x, axes, keepDims);
   mean = (x: Tensor, axes: readonly number[], keepDims = false): Tensor =>
     this.#reduce('Mean', x, axes, keepDims);
+  max = (x: Tensor, axes: readonly number[], keepDims = false): Tensor =>
+    this.#reduce('Max', x, axes, keepDims);
   min = (x: Tensor, axes: readonly number[], keepDims = false): Tensor =>
     this.#reduce('Min', x, axes, keepDims);
   all = (x: Tensor, axes: readonly number[]): Tensor => this.#reduce('All', x, axes, false);

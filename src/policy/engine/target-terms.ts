@@ -5,10 +5,11 @@
  *   d/dlogits_i = g_i (onehot_i - p_i) + c_i p_i (log p_i + H_i)
  *
  * for the factors g_i of log p_i[target_i] and -c_i of H_i. Small vocabularies: by rows of one-hot and probabilities.
- * Large ones hold as few rows as long as the vocabulary as they can: cross entropy gives log p_target and b = p - onehot
- * in one pass, and since b sums to nothing,
+ * Large ones hold as few rows as long as the vocabulary as they can, and go over them as seldom as they can: p alone is
+ * held, and with z the logits, M = sum_v p_v z_v,
  *
- *   H_i = -log p_i[target_i] - sum_v b_iv logits_iv
+ *   log sum exp z = max z - log max p,  log p_v = z_v - log sum exp z,  H = log sum exp z - M
+ *   gradient = p (c (z - M) - g) + g onehot
  */
 import type { ModelSpec } from '../port.js';
 import { ONE_HOT_ROWS } from './differentiable.js';
@@ -47,17 +48,18 @@ export function targetTerms(o: Operations, spec: ModelSpec, logits: Tensor, targ
       },
     };
   }
-  const [surprise, b] = o.sparseCrossEntropy(logits, targets);
+  const p = o.softmax(logits);
+  const largest = o.max(logits, [1]);
+  const logSum = o.sub(largest, o.log(o.max(p, [1])));
+  const mean = o.sum(o.mul(p, logits), [1]);
+  const places = o.pairs(o.range(o.size(targets, 0)), targets);
   return {
-    chosen: negative(surprise),
-    entropy: o.sub(surprise, o.sum(o.mul(b, logits), [1])),
+    chosen: o.sub(o.gatherNd(logits, places), logSum),
+    entropy: o.sub(logSum, mean),
     gradient: (g, c) => {
-      const policy = o.mul(column(negative(g)), b);
-      if (c === null) return policy;
-      // log p + H is the logit less its mean under p.
-      const p = o.softmax(logits);
-      const mean = o.sum(o.mul(p, logits), [1], true);
-      return o.add(policy, o.mul(column(c), o.mul(p, o.sub(logits, mean))));
+      const factor =
+        c === null ? column(negative(g)) : o.sub(o.mul(column(c), logits), column(o.add(o.mul(c, mean), g)));
+      return o.addAt(o.mul(p, factor), places, g);
     },
   };
 }

@@ -2,10 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { grammarStates, grammarTables } from '../../../src/policy/engine/grammar-states.js';
 import { checkLearnConfig } from '../../../src/policy/engine/learn-config.js';
-import { checkRow, planMicrobatches } from '../../../src/policy/engine/microbatch.js';
+import { checkRow, inputLength, planMicrobatches } from '../../../src/policy/engine/microbatch.js';
 import { tinySpec } from '../../../src/policy/tiny/spec.js';
 import { warmUpRows } from '../../../src/policy/tiny/warm-up.js';
 import type { GrammarTable, LearnConfig, LearnRow } from '../../../src/policy/port.js';
+import { Random } from '../../../src/random.js';
 import { WARM_UP_MIX } from '../../support/warm-up-mix.js';
 
 const spec = tinySpec({ layers: 1, width: 8, heads: 2, hidden: 16, context: 96 });
@@ -63,6 +64,46 @@ describe('grammarStates', () => {
       expect(bias[free * spec.vocabulary + t]).toBe(0);
       expect(next[free * spec.vocabulary + t]).toBe(free);
     }
+  });
+});
+
+/** Share of what goes through the model that is padding. */
+function paddingShare(lengths: readonly number[], maxRows: number): number {
+  let [tokens, places] = [0, 0];
+  for (const part of planMicrobatches(lengths, maxRows)) {
+    const own = part.map((i) => lengths[i] ?? 0);
+    tokens += own.reduce((sum, length) => sum + length, 0);
+    places += own.length * Math.max(...own);
+  }
+  return 1 - tokens / places;
+}
+
+describe('padding', () => {
+  /** Lengths of texts: the logarithm is normal (Box and Muller 1958), cut to what a model takes. */
+  const texts = (count: number, median: number, sigma: number): number[] => {
+    const random = new Random(3);
+    return Array.from({ length: count }, () => {
+      const normal =
+        Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform());
+      return Math.max(20, Math.min(8096, Math.round(median * Math.exp(sigma * normal))));
+    });
+  };
+
+  it.each([
+    ['rows of the tiny policy, as its preset takes them', warmUpRows(5, 1200, mix).map(inputLength), 512],
+    ['the rows of a published step', texts(384, 600, 0.8), 16],
+    ['rows of every length', texts(384, 300, 1.2), 16],
+    ['few texts', texts(18, 600, 0.5), 8],
+  ])('is under a tenth for %s', (_what, lengths, maxRows) => {
+    const share = paddingShare(lengths, maxRows);
+    expect(share).toBeGreaterThan(0);
+    expect(share).toBeLessThan(0.1);
+    // In the order that they come in it would be far more.
+    const cut = Array.from({ length: Math.ceil(lengths.length / maxRows) }, (_, i) =>
+      lengths.slice(i * maxRows, (i + 1) * maxRows),
+    );
+    const places = cut.reduce((sum, part) => sum + part.length * Math.max(...part), 0);
+    expect(1 - lengths.reduce((sum, length) => sum + length, 0) / places).toBeGreaterThan(share);
   });
 });
 

@@ -38,9 +38,6 @@ const reduction =
   ([x, axes], attribute) =>
     f(x as tf.Tensor, numbers(axes as tf.Tensor), isTrue(attribute('keep_dims')));
 
-const oneHotLike = (rows: tf.Tensor, indices: tf.Tensor1D): tf.Tensor =>
-  tf.cast(tf.oneHot(indices, rows.shape.at(-1) ?? 0), 'float32');
-
 /**
  * Variables by the number that stands for their handle. They live within a run: what is left of one that failed is let go
  * of with the next variable of its number.
@@ -64,6 +61,7 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
   Minimum: binary(tf.minimum),
   Maximum: binary(tf.maximum),
   Exp: unary(tf.exp),
+  Log: unary(tf.log),
   Square: unary(tf.square),
   Sqrt: unary(tf.sqrt),
   Rsqrt: unary(tf.rsqrt),
@@ -119,28 +117,14 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
     const [head, tail] = tf.split(x as tf.Tensor, [size - at, at], along);
     return tf.concat([tail as tf.Tensor, head as tf.Tensor], along);
   },
-  TensorScatterAdd: ([x, indices, rows]) =>
-    tf.add(
-      x as tf.Tensor,
-      tf.unsortedSegmentSum(
-        rows as tf.Tensor,
-        tf.reshape(indices as tf.Tensor, [-1]),
-        x?.shape[0] ?? Number.NaN,
-      ),
-    ),
+  TensorScatterAdd: ([x, places, values]) =>
+    tf.add(x as tf.Tensor, tf.scatterND(places as tf.Tensor, values as tf.Tensor, x?.shape ?? [])),
   Split: ([axis, x], attribute) =>
     tf.split(x as tf.Tensor, integer(attribute('num_split')), number(axis as tf.Tensor)),
   SplitV: ([x, sizes, axis]) =>
     tf.split(x as tf.Tensor, numbers(sizes as tf.Tensor), number(axis as tf.Tensor)),
   BiasAdd: binary(tf.add),
   BiasAddGrad: ([g]) => tf.sum(g as tf.Tensor, [0]),
-  SparseSoftmaxCrossEntropyWithLogits: ([logits, targets]) => {
-    const [logP, hit] = [
-      tf.logSoftmax(logits as tf.Tensor),
-      oneHotLike(logits as tf.Tensor, targets as tf.Tensor1D),
-    ];
-    return [tf.neg(tf.sum(tf.mul(hit, logP), 1)), tf.sub(tf.exp(logP), hit)];
-  },
   UpperBound: ([sorted, values]) => tf.upperBound(sorted as tf.Tensor, values as tf.Tensor),
   ConcatV2: (inputs) => tf.concat(inputs.slice(0, -1), number(inputs.at(-1) as tf.Tensor)),
   Pack: (inputs, attribute) => tf.stack([...inputs], integer(attribute('axis'))),
@@ -176,6 +160,7 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
     return [];
   },
   Sum: reduction(tf.sum),
+  Max: reduction(tf.max),
   Min: reduction(tf.min),
   Mean: reduction(tf.mean),
   All: reduction(tf.all),
