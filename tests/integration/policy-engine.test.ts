@@ -292,7 +292,7 @@ describe('learning against finite differences and a second optimiser', () => {
 
   it.each([
     ['all parameters at once', 2 ** 30],
-    ['a few at a time, old tensors let go of', 5000],
+    ['a few at a time, large ones alone, old tensors let go of', 2000],
   ])('AdamW as PyTorch states it, after clipping by global norm, %s', (_name, groupBytes) => {
     const native = new Native();
     const before = native.tensors;

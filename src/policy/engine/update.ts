@@ -18,14 +18,21 @@ import { trainedShapes } from './lora.js';
 import type { ModelTensors } from './model.js';
 import { Scope, type Native, type NativeTensor, type Program } from './native.js';
 import { Operations } from './operations.js';
+import { LargeStep } from './update-large.js';
 
-/** Bytes of parameters that are stepped in one call; a parameter that is larger is one by itself. */
+/** Bytes of parameters that are stepped in one call; a parameter that is larger is stepped by itself (update-large.ts). */
 const GROUP_BYTES = 64 * 2 ** 20;
 
 export type AdamSettings = Pick<
   LearnConfig,
   'learningRate' | 'betas' | 'epsilon' | 'weightDecay' | 'maxGradNorm'
 >;
+
+/** Told of what a step no longer needs, as it goes: gradients, and the model's own tensors, which the caller may keep. */
+export interface Release {
+  gradients(tensors: readonly NativeTensor[]): void;
+  model(tensors: readonly NativeTensor[]): void;
+}
 
 /** Consecutive runs of at most `bytes` each, as [begin, end). */
 export function groupsOf(sizes: readonly number[], bytes: number): [number, number][] {
@@ -50,6 +57,8 @@ export class Update {
   readonly #norm: Program;
   /** By number of parameters: shapes are free. */
   readonly #steps = new Map<number, Program>();
+  readonly #large: LargeStep | undefined;
+  readonly #isLarge: (begin: number) => boolean;
 
   constructor(native: Native, spec: ModelSpec, groupBytes = GROUP_BYTES) {
     this.#native = native;
@@ -59,8 +68,11 @@ export class Update {
     // The largest comes last, when the other gradients are gone.
     this.#groups = groupsOf(sizes, groupBytes).sort((a, b) => bytesOf(a) - bytesOf(b));
     this.#norm = normProgram(native, sizes.length);
-    for (const count of new Set(this.#groups.map(([begin, end]) => end - begin)))
+    this.#isLarge = (begin) => (sizes[begin] ?? 0) > groupBytes;
+    const grouped = this.#groups.filter(([begin]) => !this.#isLarge(begin));
+    for (const count of new Set(grouped.map(([begin, end]) => end - begin)))
       this.#steps.set(count, stepProgram(native, count));
+    this.#large = grouped.length < this.#groups.length ? new LargeStep(native) : undefined;
   }
 
   /** The global norm of gradients in the order of trainedShapes. */
@@ -74,8 +86,6 @@ export class Update {
   /**
    * @param norm of the gradients.
    * @param step number of this step, from 1: the moments' bias correction.
-   * @param release called with what the step no longer needs, as it goes: gradients, and the model's own tensors, which
-   * the caller may keep.
    * @returns new tensors, the caller's; frozen ones are the model's.
    */
   run(
@@ -84,15 +94,13 @@ export class Update {
     norm: number,
     settings: AdamSettings,
     step: number,
-    release: {
-      gradients(tensors: readonly NativeTensor[]): void;
-      model(tensors: readonly NativeTensor[]): void;
-    },
+    release: Release,
   ): ModelTensors {
     using scope = new Scope(this.#native);
     const [b1, b2] = settings.betas;
     const { learningRate, epsilon, weightDecay, maxGradNorm } = settings;
     const correction = Math.sqrt(1 - b2 ** step);
+    // As adamScalars takes them.
     const values = Float32Array.of(
       (learningRate * correction) / (1 - b1 ** step),
       b1,
@@ -104,11 +112,16 @@ export class Update {
     const [vector] = scope.hold([this.#native.create(values, [values.length])] as const);
     const made = new Map<number, NativeTensor[]>();
     for (const [begin, end] of this.#groups) {
-      const n = end - begin;
       const own = [model.parameters, model.first, model.second].map((list) => list.slice(begin, end));
       const taken = gradients.slice(begin, end);
-      const outputs = scope.hold((this.#steps.get(n) as Program).run([...own.flat(), ...taken, vector]));
-      made.set(begin, outputs);
+      if (this.#large !== undefined && this.#isLarge(begin)) {
+        const held = own.flat() as [NativeTensor, NativeTensor, NativeTensor];
+        const hold = (tensor: NativeTensor): NativeTensor => scope.hold([tensor] as const)[0];
+        made.set(begin, this.#large.run(held, taken[0] as NativeTensor, vector, release, hold));
+        continue;
+      }
+      const step = this.#steps.get(end - begin) as Program;
+      made.set(begin, scope.hold(step.run([...own.flat(), ...taken, vector])));
       release.gradients(taken);
       release.model(own.flat());
     }
@@ -125,8 +138,24 @@ export class Update {
   dispose(): void {
     this.#norm.dispose();
     for (const program of this.#steps.values()) program.dispose();
+    this.#large?.dispose();
   }
 }
+
+/** The settings of a step as scalars; `settings` is the vector that Update.run makes. */
+export function adamScalars(o: Operations, settings: Tensor) {
+  const [rate, b1, b2, epsilon, shrink, clip] = Array.from({ length: 6 }, (_, i) => o.entry(settings, i)) as [
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  return { rate, b1, b2, epsilon, shrink, clip, one: o.graph.scalar(1) };
+}
+
+export type AdamScalars = ReturnType<typeof adamScalars>;
 
 function normProgram(native: Native, count: number): Program {
   const graph = new Graph();
@@ -144,14 +173,7 @@ function stepProgram(native: Native, count: number): Program {
   const group = (): Tensor[] => Array.from({ length: count }, () => graph.placeholder('float'));
   const [parameters, first, second, gradients] = [group(), group(), group(), group()];
   const settings = graph.placeholder('float');
-  const [rate, b1, b2, epsilon, shrink, clip] = Array.from({ length: 6 }, (_, i) => o.entry(settings, i)) as [
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-  ];
+  const { rate, b1, b2, epsilon, shrink, clip } = adamScalars(o, settings);
   const next = parameters.map((p, i) => {
     const [m, v, g] = [first[i], second[i], gradients[i]] as [Tensor, Tensor, Tensor];
     return o.adam({ p: o.mul(p, shrink), m, v, g: o.mul(g, clip) }, { rate, b1, b2, epsilon });
