@@ -4,7 +4,14 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { azrCli, azrUntil as until, killServices as killIn, PLAIN_STEPS, ROOT, SMALL_MODEL } from '../support/azr-cli.js';
+import {
+  azrCli,
+  azrUntil as until,
+  killServices as killIn,
+  PLAIN_STEPS,
+  ROOT,
+  SMALL_MODEL,
+} from '../support/azr-cli.js';
 
 const SMALL = [
   ...SMALL_MODEL,

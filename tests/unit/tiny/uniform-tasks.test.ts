@@ -29,7 +29,8 @@ describe('uniform tasks', () => {
     }
     // 900 draws of probability 1/3: mean 300, deviation 14.
     for (const count of counts) expect(Math.abs(count - 300)).toBeLessThan(80);
-    for (const { code } of uniformTasks(3, 2, () => 50, [0, 0, 1])) expect(parseProgram(code)).toHaveLength(3);
+    for (const { code } of uniformTasks(3, 2, () => 50, [0, 0, 1]))
+      expect(parseProgram(code)).toHaveLength(3);
   });
 
   it('are functions of run, iteration and place alone', () => {
