@@ -6,7 +6,8 @@
  *
  *   self-play    the preset as it is
  *   control      the same, but each solver row of a batch gets the reward of another of its role and kind
- *   solver only  the same, but tasks are drawn uniformly from the domain instead of being proposed
+ *   solver only  the same, but tasks are drawn uniformly from the domain instead of being proposed, as many as give each
+ *                kind the samples that it has in self-play (solver-only.ts)
  *
  * Printed: gains in held-out accuracy (last minus first, greedy answers) with Student's 95 % intervals over the seeds, the
  * decline after the peak, samples and wall time. What came of a run is kept beside others' under --results: a bench that was
@@ -18,10 +19,12 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { EXIT } from '../../src/cli/exit-codes.js';
 import { UsageError } from '../../src/config/errors.js';
+import { resolveRunConfig } from '../../src/config/presets.js';
 import { commandIn, type Azr } from '../azr-command.js';
 import { runBench } from '../run-bench.js';
 import { curveOf, declineAfterPeak, gain, SERIES, type Curve, type ScoreRow } from './curves.js';
 import { picture } from './picture.js';
+import { solverOnly } from './solver-only.js';
 import { meanInterval } from './statistics.js';
 
 const USAGE = `npm run bench -- learning [options]
@@ -36,9 +39,9 @@ const USAGE = `npm run bench -- learning [options]
   --json            the numbers as JSON`;
 
 const WAYS = [
-  { name: 'self-play', colour: '#0b6e4f', overrides: [] },
-  { name: 'control', colour: '#c1121f', overrides: ['control.permuteSolverRewards=true'] },
-  { name: 'solver-only', colour: '#3a6ea5', overrides: ['propose.source=uniform'] },
+  { name: 'self-play', colour: '#0b6e4f', overrides: () => [] },
+  { name: 'control', colour: '#c1121f', overrides: () => ['control.permuteSolverRewards=true'] },
+  { name: 'solver-only', colour: '#3a6ea5', overrides: solverOnly },
 ] as const;
 type WayName = (typeof WAYS)[number]['name'];
 
@@ -93,11 +96,12 @@ async function main(): Promise<number> {
       if ((await resultOf(results, nameOf(way.name, seed))) === undefined) missing.push({ way, seed });
   if (missing.length > 0) {
     const azr = commandIn(dataDir);
+    const { config } = await resolveRunConfig(options.preset, options.set);
     await azr(['up']);
     try {
       for (const { way, seed } of missing) {
         const runId = nameOf(way.name, seed);
-        const set = [...options.set, ...way.overrides].flatMap((text) => ['--set', text]);
+        const set = [...options.set, ...way.overrides(config)].flatMap((text) => ['--set', text]);
         const begin =
           way.name === 'self-play'
             ? ['run', options.preset, '--seed', String(seed), ...iterationsOf(options.iterations)]
