@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { EXIT } from '../../src/cli/exit-codes.js';
+import { interOpThreads } from '../../src/policy/engine/threads.js';
 import type { LearnConfig } from '../../src/policy/port.js';
 import { LineProcess } from '../line-process.js';
 
@@ -87,7 +88,7 @@ export class Side {
     const env = {
       TF_CPP_MIN_LOG_LEVEL: '3',
       TF_NUM_INTRAOP_THREADS: String(threads),
-      TF_NUM_INTEROP_THREADS: '1',
+      TF_NUM_INTEROP_THREADS: interOpThreads(threads),
       MALLOC_MMAP_MAX_: '0',
       MALLOC_TRIM_THRESHOLD_: '4294967296',
     };

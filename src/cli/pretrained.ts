@@ -4,6 +4,7 @@ import { BatchFileError } from '../learner/batch-file.js';
 import { UsageError } from '../config/errors.js';
 import { MemoryNeededError } from '../policy/engine/memory.js';
 import { Native } from '../policy/engine/native.js';
+import { interOpThreads } from '../policy/engine/threads.js';
 import { PretrainedModel } from '../policy/hugging-face/pretrained.js';
 import { isDtype, type Dtype } from '../policy/safetensors/dtypes.js';
 import { ModelFileError } from '../policy/safetensors/format.js';
@@ -32,7 +33,7 @@ export async function withPretrained<T>(
     // Read when the library is loaded; what the user set stays.
     process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
     process.env['TF_NUM_INTRAOP_THREADS'] ??= String(availableParallelism());
-    process.env['TF_NUM_INTEROP_THREADS'] ??= '1';
+    process.env['TF_NUM_INTEROP_THREADS'] ??= interOpThreads(availableParallelism());
     const model = await PretrainedModel.load(new Native(), folder, options);
     try {
       return await work(model);

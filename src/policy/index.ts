@@ -13,6 +13,7 @@ import type {
   Sample,
   SampleOptions,
 } from './port.js';
+import { interOpThreads } from './engine/threads.js';
 
 export interface PolicyEngineOptions {
   /** Threads of TensorFlow; default: the machine's cores. */
@@ -85,7 +86,7 @@ class EngineHost {
           ...process.env,
           TF_CPP_MIN_LOG_LEVEL: '3',
           TF_NUM_INTRAOP_THREADS: threads,
-          TF_NUM_INTEROP_THREADS: '1',
+          TF_NUM_INTEROP_THREADS: interOpThreads(this.#threads),
           TF_FORCE_GPU_ALLOW_GROWTH: 'true',
           // Large tensors come and go each step: keep their pages (measured: 4 % of a step).
           MALLOC_MMAP_MAX_: '0',
