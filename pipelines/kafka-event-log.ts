@@ -17,7 +17,7 @@ import {
   type Offsets,
   type StreamOptions,
 } from './event-log.js';
-import { RangeReader, type RawMessage } from './range-reader.js';
+import { RangeReader, type LogGap, type RawMessage } from './range-reader.js';
 import { DerivedSchemaIds, RegistrySchemaIds, type LoadableSchemaIds } from './schema-ids.js';
 import { encodeEvent, EventDecoder, type Decoded } from './serde.js';
 import { subjectOf } from './subject.js';
@@ -197,18 +197,33 @@ class KafkaEventLog implements EventLog {
     to: string,
     { filter = () => true, onUnreadable, onGap }: StreamOptions = {},
   ): AsyncGenerator<readonly LoggedEvent[]> {
-    const [first, end] = [BigInt(from), BigInt(to)];
-    for await (const messages of this.#reader.chunks(topic, partition, first, end, onGap)) {
+    for await (const messages of this.#decoded(topic, partition, from, to, onGap)) {
       const events: LoggedEvent[] = [];
-      for (const message of messages) {
+      for (const { message, decoded } of messages) {
         const offset = message.offset.toString();
-        const decoding = this.#decode(message);
-        const decoded = decoding instanceof Promise ? await decoding : decoding;
         if (!decoded.ok)
           onUnreadable?.({ topic, partition, offset, reason: decoded.reason, detail: decoded.detail });
         else if (filter(decoded.event)) events.push({ event: decoded.event, partition, offset });
       }
       if (events.length > 0) yield events;
+    }
+  }
+
+  /** The messages of a fetch at a time, each with what it says; waited for only where a schema has to be loaded. */
+  async *#decoded(
+    topic: string,
+    partition: number,
+    from: string,
+    to: string,
+    onGap?: (gap: LogGap) => void,
+  ): AsyncGenerator<readonly { readonly message: RawMessage; readonly decoded: Decoded }[]> {
+    for await (const messages of this.#reader.chunks(topic, partition, BigInt(from), BigInt(to), onGap)) {
+      const chunk: { message: RawMessage; decoded: Decoded }[] = [];
+      for (const message of messages) {
+        const decoding = this.#decode(message);
+        chunk.push({ message, decoded: decoding instanceof Promise ? await decoding : decoding });
+      }
+      yield chunk;
     }
   }
 
@@ -224,10 +239,8 @@ class KafkaEventLog implements EventLog {
   ): Promise<Map<string, CollectedEvent>> {
     const set = new Map<string, CollectedEvent>();
     for (const { partition, from, to } of ranges)
-      for await (const messages of this.#reader.chunks(topic, partition, BigInt(from), BigInt(to)))
-        for (const message of messages) {
-          const decoding = this.#decode(message);
-          const decoded = decoding instanceof Promise ? await decoding : decoding;
+      for await (const messages of this.#decoded(topic, partition, from, to))
+        for (const { message, decoded } of messages) {
           if (!decoded.ok) continue;
           const { event } = decoded;
           if (!selects(selector, event) || set.has(event.envelope.eventId)) continue;

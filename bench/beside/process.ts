@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { EXIT } from '../../src/cli/exit-codes.js';
-import { interOpThreads } from '../../src/policy/engine/threads.js';
+import { engineVariables } from '../../src/policy/engine/environment.js';
 import type { LearnConfig } from '../../src/policy/port.js';
 import { LineProcess } from '../line-process.js';
 
@@ -85,15 +85,16 @@ export class Side {
 
   /** With the environment that the engine's process has. */
   static async ours(threads: number): Promise<Side> {
-    const env = {
-      TF_CPP_MIN_LOG_LEVEL: '3',
-      TF_NUM_INTRAOP_THREADS: String(threads),
-      TF_NUM_INTEROP_THREADS: interOpThreads(threads),
-      MALLOC_MMAP_MAX_: '0',
-      MALLOC_TRIM_THRESHOLD_: '4294967296',
-    };
     const script = new URL('./side.js', import.meta.url);
-    return new Side(await LineProcess.start(process.execPath, script, [], { threads }, { flags: [], env }));
+    return new Side(
+      await LineProcess.start(
+        process.execPath,
+        script,
+        [],
+        { threads },
+        { flags: [], env: engineVariables(threads) },
+      ),
+    );
   }
 
   /** What side.py says that it answers to a request. */

@@ -4,7 +4,7 @@ import { BatchFileError } from '../learner/batch-file.js';
 import { UsageError } from '../config/errors.js';
 import { MemoryNeededError } from '../policy/engine/memory.js';
 import { Native } from '../policy/engine/native.js';
-import { interOpThreads } from '../policy/engine/threads.js';
+import { threadVariables } from '../policy/engine/environment.js';
 import { PretrainedModel } from '../policy/hugging-face/pretrained.js';
 import { isDtype, type Dtype } from '../policy/safetensors/dtypes.js';
 import { ModelFileError } from '../policy/safetensors/format.js';
@@ -31,9 +31,8 @@ export async function withPretrained<T>(
 ): Promise<T> {
   return naming(async () => {
     // Read when the library is loaded; what the user set stays.
-    process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3';
-    process.env['TF_NUM_INTRAOP_THREADS'] ??= String(availableParallelism());
-    process.env['TF_NUM_INTEROP_THREADS'] ??= interOpThreads(availableParallelism());
+    for (const [name, value] of Object.entries(threadVariables(availableParallelism())))
+      process.env[name] ??= value;
     const model = await PretrainedModel.load(new Native(), folder, options);
     try {
       return await work(model);

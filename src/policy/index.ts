@@ -13,7 +13,7 @@ import type {
   Sample,
   SampleOptions,
 } from './port.js';
-import { interOpThreads } from './engine/threads.js';
+import { engineVariables } from './engine/environment.js';
 
 export interface PolicyEngineOptions {
   /** Threads of TensorFlow; default: the machine's cores. */
@@ -78,19 +78,12 @@ class EngineHost {
 
   start(): Promise<BackendInfo> {
     this.#starting ??= new Promise<BackendInfo>((resolve, reject) => {
-      const threads = String(this.#threads);
       const child = fork(fileURLToPath(engineModule()), [], {
         serialization: 'advanced',
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
         env: {
           ...process.env,
-          TF_CPP_MIN_LOG_LEVEL: '3',
-          TF_NUM_INTRAOP_THREADS: threads,
-          TF_NUM_INTEROP_THREADS: interOpThreads(this.#threads),
-          TF_FORCE_GPU_ALLOW_GROWTH: 'true',
-          // Large tensors come and go each step: keep their pages (measured: 4 % of a step).
-          MALLOC_MMAP_MAX_: '0',
-          MALLOC_TRIM_THRESHOLD_: '4294967296',
+          ...engineVariables(this.#threads),
         },
       });
       this.#child = child;

@@ -18,46 +18,16 @@ import { readBatchFile } from '../../src/learner/batch-file.js';
 import type { LearnConfig, LearnRow } from '../../src/policy/port.js';
 import { openSafetensorsFolder } from '../../src/policy/safetensors/reader.js';
 import { writeSafetensorsFolder } from '../../src/policy/safetensors/writer.js';
+import { configOfSteps, worst, type ExpectedSteps, type Summary } from '../support/hugging-face-fixture.js';
 
 const ROOT = path.resolve(import.meta.dirname, '../golden/hugging-face');
 
-/** Flat row-major places of a tensor, and what stands there. */
-interface Summary {
-  readonly shape: readonly number[];
-  readonly norm: number;
-  readonly at: readonly number[];
-  readonly values: readonly number[];
-}
-type Summaries = Readonly<Record<string, Summary>>;
-interface After {
-  readonly losses: readonly number[];
-  readonly gradNorms: readonly number[];
-  readonly parameters: Summaries;
-}
-interface Expected {
-  readonly sequences: readonly { ids: number[]; logits: number[][]; logprobs: number[] }[];
+interface Expected extends ExpectedSteps {
   readonly greedy: { prompt: number[]; tokens: number[]; logprobs: number[] };
-  readonly policy: {
-    readonly clipLow: number;
-    readonly clipHigh: number;
-    readonly entropyCoefficient: number;
-    readonly rows: readonly object[];
-    readonly loss: number;
-    readonly tokens: number;
+  readonly policy: ExpectedSteps['policy'] & {
     readonly entropy: number;
     readonly clipFraction: number;
     readonly approxKl: number;
-    readonly gradNorm: number;
-    readonly gradients: Summaries;
-  };
-  readonly adamW: {
-    readonly learningRate: number;
-    readonly betas: [number, number];
-    readonly epsilon: number;
-    readonly weightDecay: number;
-    readonly maxGradNorm: number;
-    readonly after1: After;
-    readonly after10: After;
   };
   /** How far two of the reference's own attention implementations are apart. */
   readonly rounding: {
@@ -90,11 +60,6 @@ beforeAll(async () => {
   scratch = await mkdtemp(path.join(os.tmpdir(), 'azr-parity-'));
 });
 afterAll(() => rm(scratch, { recursive: true, force: true }));
-
-const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
-  expect(a.length).toBe(b.length);
-  return Array.from(a).reduce((most, x, i) => Math.max(most, Math.abs(x - (b[i] ?? Number.NaN))), 0);
-};
 
 describe.each(directories)('%s', (name) => {
   const folder = path.join(ROOT, name);
@@ -186,21 +151,7 @@ describe.each(trained)('the policy loss of %s', (name) => {
     const file = path.join(scratch, `${name}.json`);
     await writeFile(file, JSON.stringify(expected.policy.rows));
     rows = await readBatchFile(file);
-    const { policy, adamW } = expected;
-    config = {
-      learningRate: adamW.learningRate,
-      betas: adamW.betas,
-      epsilon: adamW.epsilon,
-      weightDecay: adamW.weightDecay,
-      maxGradNorm: adamW.maxGradNorm,
-      clipLow: policy.clipLow,
-      clipHigh: policy.clipHigh,
-      entropyCoefficient: policy.entropyCoefficient,
-      minibatches: 1,
-      microbatchRows: 8,
-      aggregation: 'token',
-      shuffleSeed: 0,
-    };
+    config = configOfSteps(expected);
   });
 
   it.each([false, true])('has the gradients of autograd, recomputed %s', async (recompute) => {

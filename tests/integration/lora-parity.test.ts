@@ -24,48 +24,13 @@ import { openSafetensorsFile, openSafetensorsFolder } from '../../src/policy/saf
 const ROOT = path.resolve(import.meta.dirname, '../golden/hugging-face');
 const LOGITS = 1e-4;
 
-interface Summary {
-  readonly norm: number;
-  readonly at: readonly number[];
-  readonly values: readonly number[];
-}
-type Summaries = Readonly<Record<string, Summary>>;
-interface After {
-  readonly losses: readonly number[];
-  readonly gradNorms: readonly number[];
-  readonly parameters: Summaries;
-}
-interface Expected {
+interface Expected extends ExpectedSteps {
   readonly base: string;
-  readonly sequences: readonly { ids: number[]; logits: number[][]; logprobs: number[] }[];
-  readonly policy: {
-    readonly clipLow: number;
-    readonly clipHigh: number;
-    readonly entropyCoefficient: number;
-    readonly rows: readonly object[];
-    readonly loss: number;
-    readonly tokens: number;
-    readonly gradNorm: number;
-    readonly gradients: Summaries;
-  };
-  readonly adamW: {
-    readonly learningRate: number;
-    readonly betas: [number, number];
-    readonly epsilon: number;
-    readonly weightDecay: number;
-    readonly maxGradNorm: number;
-    readonly after1: After;
-    readonly after10: After;
-  };
   readonly rounding: { readonly parametersAfter10: number };
   readonly trained: { readonly logits: number[][][] };
   readonly merged: { readonly logits: number[][][]; readonly weights: Summaries };
 }
 
-const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
-  expect(a.length).toBe(b.length);
-  return Array.from(a).reduce((most, x, i) => Math.max(most, Math.abs(x - (b[i] ?? Number.NaN))), 0);
-};
 const entries = (data: Float32Array, { at }: Summary): number[] => at.map((k) => data[k] ?? Number.NaN);
 /** PEFT's parameters in memory have the adapter's name, its file has not. */
 const inMemory = (name: string): string => name.replace(/\.weight$/, '.default.weight');
@@ -91,21 +56,7 @@ describe.each(['lora', 'lora-all'])('the adapter %s', (name) => {
     const file = path.join(scratch, `${name}.json`);
     await writeFile(file, JSON.stringify(expected.policy.rows));
     rows = await readBatchFile(file);
-    const { policy, adamW } = expected;
-    config = {
-      learningRate: adamW.learningRate,
-      betas: adamW.betas,
-      epsilon: adamW.epsilon,
-      weightDecay: adamW.weightDecay,
-      maxGradNorm: adamW.maxGradNorm,
-      clipLow: policy.clipLow,
-      clipHigh: policy.clipHigh,
-      entropyCoefficient: policy.entropyCoefficient,
-      minibatches: 1,
-      microbatchRows: 8,
-      aggregation: 'token',
-      shuffleSeed: 0,
-    };
+    config = configOfSteps(expected);
   });
 
   const saysLogits = (model: PretrainedModel, logits: readonly number[][][]): void => {
@@ -259,6 +210,13 @@ ids = torch.tensor([[int(i) for i in sys.argv[3].split(",")]])
 with torch.no_grad():
     print(json.dumps(model(input_ids=ids).logits[0, -1].tolist()))
 `;
+import {
+  configOfSteps,
+  worst,
+  type ExpectedSteps,
+  type Summaries,
+  type Summary,
+} from '../support/hugging-face-fixture.js';
 
 describe('a PEFT folder that is not taken', () => {
   const copy = async (change: (config: Record<string, unknown>) => void): Promise<string> => {

@@ -8,16 +8,16 @@
 import { Graph, type Tensor } from './graph.js';
 import type { Native, NativeTensor, Program } from './native.js';
 import { Operations } from './operations.js';
-import { adamScalars, type AdamScalars, type Release } from './update.js';
+import { adamScalars, type AdamScalars, type Release } from './update-step.js';
 
 type Formula = (o: Operations, tensors: readonly Tensor[], s: AdamScalars) => Tensor;
 
-const first: Formula = (o, [m, g], { b1, one, clip }) =>
-  o.add(o.mul(m as Tensor, b1), o.mul(g as Tensor, o.mul(clip, o.sub(one, b1))));
+const first: Formula = (o, [m, g], { b1, clip }) =>
+  o.add(o.mul(m as Tensor, b1), o.mul(g as Tensor, o.mul(clip, o.sub(o.graph.scalar(1), b1))));
 
 /** Squared after clipping: the square of a large gradient may leave float32. */
-const second: Formula = (o, [v, g], { b2, one, clip }) =>
-  o.add(o.mul(v as Tensor, b2), o.mul(o.square(o.mul(g as Tensor, clip)), o.sub(one, b2)));
+const second: Formula = (o, [v, g], { b2, clip }) =>
+  o.add(o.mul(v as Tensor, b2), o.mul(o.square(o.mul(g as Tensor, clip)), o.sub(o.graph.scalar(1), b2)));
 
 const parameter: Formula = (o, [p, m, v], { rate, epsilon, shrink }) =>
   o.sub(o.mul(p as Tensor, shrink), o.mul(o.div(m as Tensor, o.add(o.sqrt(v as Tensor), epsilon)), rate));

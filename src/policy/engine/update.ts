@@ -18,6 +18,7 @@ import { trainedShapes } from './lora.js';
 import type { ModelTensors } from './model.js';
 import { Scope, type Native, type NativeTensor, type Program } from './native.js';
 import { Operations } from './operations.js';
+import { adamScalars, type Release } from './update-step.js';
 import { LargeStep } from './update-large.js';
 
 /** Bytes of parameters that are stepped in one call; a parameter that is larger is stepped by itself (update-large.ts). */
@@ -27,12 +28,6 @@ export type AdamSettings = Pick<
   LearnConfig,
   'learningRate' | 'betas' | 'epsilon' | 'weightDecay' | 'maxGradNorm'
 >;
-
-/** Told of what a step no longer needs, as it goes: gradients, and the model's own tensors, which the caller may keep. */
-export interface Release {
-  gradients(tensors: readonly NativeTensor[]): void;
-  model(tensors: readonly NativeTensor[]): void;
-}
 
 /** Consecutive runs of at most `bytes` each, as [begin, end). */
 export function groupsOf(sizes: readonly number[], bytes: number): [number, number][] {
@@ -141,21 +136,6 @@ export class Update {
     this.#large?.dispose();
   }
 }
-
-/** The settings of a step as scalars; `settings` is the vector that Update.run makes. */
-export function adamScalars(o: Operations, settings: Tensor) {
-  const [rate, b1, b2, epsilon, shrink, clip] = Array.from({ length: 6 }, (_, i) => o.entry(settings, i)) as [
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-  ];
-  return { rate, b1, b2, epsilon, shrink, clip, one: o.graph.scalar(1) };
-}
-
-export type AdamScalars = ReturnType<typeof adamScalars>;
 
 function normProgram(native: Native, count: number): Program {
   const graph = new Graph();
