@@ -2,9 +2,10 @@
 {"threads": N}, is answered by `ready`. side.ts understands the same lines.
 
 Models are Transformers' own, with scaled dot product attention; the optimiser is torch.optim.AdamW(fused=True). What is
-timed is what a trainer's inner loop does: no data loading, no logging.
+timed is what a trainer's inner loop does: no data loading, no logging. It runs on a CUDA device where there is one
+(CUDA_VISIBLE_DEVICES= hides it), in float32 proper: PyTorch leaves TF32 off unless it is asked for.
 
-  {"do": "versions"}                                        -> {"torch": ..., "transformers": ..., "threads": ...}
+  {"do": "versions"}                            -> {"torch": ..., "transformers": ..., "device": ..., "threads": ...}
   {"do": "make", "dir": D, "config": {...}, "seed": N}      -> {}          a randomly initialised model as a directory
   {"do": "load", "dir": D, "checkpointing": B, "bf16": B}   -> {"parameters": N}
   {"do": "score", "ids": [[...]]}                           -> {"logProbs": [[...]]}  of each token but the first
@@ -27,12 +28,19 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 transformers.logging.set_verbosity_error()
 state = {}
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def synchronise():
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
 
 
 def versions(_):
     return {
         "torch": torch.__version__,
         "transformers": transformers.__version__,
+        "device": torch.cuda.get_device_name() if DEVICE == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
     }
 
@@ -48,7 +56,7 @@ def make(request):
 def load(request):
     model = AutoModelForCausalLM.from_pretrained(
         request["dir"], dtype=torch.float32, attn_implementation="sdpa"
-    )
+    ).to(DEVICE)
     model.train()
     if request.get("checkpointing"):
         model.gradient_checkpointing_enable({"use_reentrant": False})
@@ -59,18 +67,18 @@ def load(request):
 
 @torch.no_grad()
 def score(request):
-    ids = torch.tensor(request["ids"])
+    ids = torch.tensor(request["ids"], device=DEVICE)
     log_p = torch.log_softmax(state["model"](input_ids=ids[:, :-1], use_cache=False).logits, -1)
     return {"logProbs": log_p.gather(-1, ids[:, 1:, None])[..., 0].tolist()}
 
 
 def policy_loss(model, rows, low, high, coefficient):
-    ids = torch.tensor(rows["ids"])
+    ids = torch.tensor(rows["ids"], device=DEVICE)
     # The prompt's tokens are the first of each row.
-    mask = torch.zeros(ids.shape[0], ids.shape[1] - 1)
+    mask = torch.zeros(ids.shape[0], ids.shape[1] - 1, device=DEVICE)
     mask[:, rows["promptTokens"] - 1 :] = 1
-    old = torch.tensor(rows["oldLogProbs"], dtype=torch.float32)
-    advantage = torch.tensor(rows["advantage"], dtype=torch.float32)[:, None]
+    old = torch.tensor(rows["oldLogProbs"], dtype=torch.float32, device=DEVICE)
+    advantage = torch.tensor(rows["advantage"], dtype=torch.float32, device=DEVICE)[:, None]
     logits = model(input_ids=ids[:, :-1], use_cache=False).logits.float()
     log_p = torch.log_softmax(logits, -1)
     chosen = log_p.gather(-1, ids[:, 1:, None])[..., 0]
@@ -94,18 +102,21 @@ def step(request):
     optimiser = state["optimiser"]
     started = time.perf_counter()
     optimiser.zero_grad(set_to_none=True)
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=state["bf16"]):
+    with torch.autocast(DEVICE, dtype=torch.bfloat16, enabled=state["bf16"]):
         loss = policy_loss(model, request["rows"], o["clipLow"], o["clipHigh"], o["entropyCoefficient"])
     loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), o["maxGradNorm"])
     optimiser.step()
-    return {"seconds": time.perf_counter() - started, "loss": loss.item(), "gradNorm": norm.item()}
+    # Read before the clock is: a CUDA device is still at work when the calls return.
+    answer = {"loss": loss.item(), "gradNorm": norm.item()}
+    synchronise()
+    return {"seconds": time.perf_counter() - started, **answer}
 
 
 @torch.inference_mode()
 def generate(request):
     model = state["model"].eval()
-    prompts = torch.tensor(request["prompts"])
+    prompts = torch.tensor(request["prompts"], device=DEVICE)
     started = time.perf_counter()
     out = model.generate(
         prompts,
@@ -118,6 +129,7 @@ def generate(request):
         min_new_tokens=request["newTokens"],
         pad_token_id=0,
     )
+    synchronise()
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "tokens": (out.shape[1] - prompts.shape[1]) * out.shape[0]}
 

@@ -21,8 +21,8 @@ const seconds = (since: bigint): number => Number(process.hrtime.bigint() - sinc
 
 const ANSWERS: Readonly<Record<string, (request: never) => unknown>> = {
   versions: () => {
-    const { backend, library } = native.describe(threads);
-    return { library, backend, threads };
+    const { backend, library, device } = native.describe(threads);
+    return { library, backend, device, threads };
   },
 
   load: async ({ dir, ...more }: { dir: string; settings?: Partial<LearnConfig> }) => {

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ask, findOnPath, runAttached } from './programs.mjs';
 import { SetupError } from './setup-error.mjs';
+import { tensorflowFolder } from './tensorflow.mjs';
 
 const OLDEST_JAVA = 17;
 /** Places of the system first: a version manager's shim on PATH takes ten times as long to answer. */
@@ -52,7 +53,7 @@ async function hasPip() {
  * A compiler and pip are needed only until the TensorFlow library stands in the cache.
  */
 function needs({ cacheDir }) {
-  const settled = existsSync(path.join(cacheDir, 'libtensorflow-2.18.1', '.complete'));
+  const settled = existsSync(path.join(tensorflowFolder(cacheDir, process.env.AZR_TENSORFLOW), '.complete'));
   const addonBuilt = existsSync(path.join(cacheDir, 'tfjs-binding'));
   return [
     {

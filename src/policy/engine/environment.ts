@@ -16,6 +16,10 @@ export const threadVariables = (threads: number) => ({
 export const engineVariables = (threads: number) => ({
   ...threadVariables(threads),
   TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+  // float32 means float32 on a CUDA device, too: TensorFlow would round the factors of products to TF32's ten bits.
+  NVIDIA_TF32_OVERRIDE: '0',
+  // Sums on a CUDA device in one order, so that a resumed run takes the same next step bit for bit.
+  TF_DETERMINISTIC_OPS: '1',
   // Large tensors come and go each step: keep their pages (measured: 4 % of a step).
   MALLOC_MMAP_MAX_: '0',
   MALLOC_TRIM_THRESHOLD_: '4294967296',

@@ -43,6 +43,8 @@ export interface Node {
   /** Names of tensors; after them `^` and the name of a node that has to run before this one. */
   readonly inputs: string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
+  /** How many there are. */
+  readonly outputs: number;
 }
 
 /** Where a loop stands among the nodes: from its first Enter to behind its last Exit. */
@@ -89,7 +91,13 @@ export class Graph {
       ...inputs.map((input) => this.#captured(input).name),
       ...after.map(({ name }) => `^${nodeName(name)}`),
     ];
-    const node: Node = { name: `n${this.#nodes.length}`, op, inputs: names, attributes };
+    const node: Node = {
+      name: `n${this.#nodes.length}`,
+      op,
+      inputs: names,
+      attributes,
+      outputs: outputs.length,
+    };
     this.#nodes.push(node);
     return outputs.map((dtype, index) => ({ name: `${node.name}:${index}`, dtype, frame }));
   }
@@ -128,6 +136,7 @@ export class Graph {
         is_constant: { bool: isConstant },
         parallel_iterations: { int: 1 },
       },
+      outputs: 1,
     });
     return { name: `${name}:0`, dtype: tensor.dtype, frame };
   }

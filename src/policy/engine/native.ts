@@ -10,6 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { BackendInfo, Compute } from '../port.js';
 import { sizeOf } from '../shape.js';
+import { DispatchBinding, type OperationBinding } from './dispatch.js';
 import { DTYPE, type DType, type Graph, type Tensor } from './graph.js';
 
 interface TensorMetadata {
@@ -110,11 +111,15 @@ export class Native {
   }
 }
 
-function nativeBinding(): Binding {
+export function nativeBinding(): Binding {
   const require = createRequire(import.meta.url);
   try {
-    const tf = require('@tensorflow/tfjs-node-gpu') as { backend(): { binding: Binding } };
-    return tf.backend().binding;
+    const tf = require('@tensorflow/tfjs-node-gpu') as {
+      findBackend(name: string): { binding: OperationBinding };
+    };
+    // By name: another backend may have been chosen for TensorFlow.js's public API.
+    const { binding } = tf.findBackend('tensorflow');
+    return binding.isUsingGpuDevice() ? new DispatchBinding(binding) : binding;
   } catch (error) {
     throw new Error(
       `the TensorFlow library is not set up (${(error as Error).message.split('\n')[0] ?? ''}); run: node scripts/start.mjs --setup-only`,

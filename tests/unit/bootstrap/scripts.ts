@@ -82,6 +82,13 @@ interface Modules {
     ) => Promise<{ installed: number }>;
   };
   'system-packages.mjs': { parseJavaVersion: (said: string) => number | undefined };
+  'tensorflow.mjs': {
+    tensorflowBuild: (
+      asked?: string,
+      exists?: (file: string) => boolean,
+    ) => { build: string; reason: string };
+    tensorflowFolder: (cacheDir: string, asked?: string) => string;
+  };
   'temporal.mjs': { isTemporalAccepted: (said: string) => boolean };
   'zip.mjs': { extractFromZip: (archive: string, member: string, file: string) => Promise<void> };
 }
