@@ -173,7 +173,7 @@ describe.each(Object.entries(SPECS))('%s', (name, spec) => {
         settings,
       );
       const zero = native.create(Float32Array.of(0), []);
-      const { gradients, sums } = program.run(
+      const { gradients, sums } = await program.run(
         native,
         parameters,
         shapes.map(() => zero),
@@ -241,7 +241,7 @@ describe('causal attention in blocks', () => {
       const batch = microbatchTensors(native, spec, rows, factors, settings);
       const zero = native.create(Float32Array.of(0), []);
       const earlier = parameters.map(() => zero);
-      const { gradients, sums } = program.run(native, parameters, earlier, batch);
+      const { gradients, sums } = await program.run(native, parameters, earlier, batch);
       const values = gradients.map((tensor) => native.read(tensor) as Float32Array);
       native.delete(...parameters, ...gradients, ...(Object.values(batch) as NativeTensor[]), zero);
       program.dispose();

@@ -121,7 +121,7 @@ describe.each(Object.entries(SPECS))('%s', (name, spec) => {
       const run = (compute: Compute) => {
         const program = new GradientProgram(native, spec, { ...PLAIN_VARIANT, recompute, compute });
         const earlier = parameters.map(() => zero);
-        const { gradients, sums } = program.run(native, parameters, earlier, batch);
+        const { gradients, sums } = await program.run(native, parameters, earlier, batch);
         const values = gradients.map((tensor) => native.read(tensor));
         native.delete(...gradients);
         program.dispose();

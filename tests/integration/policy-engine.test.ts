@@ -215,7 +215,7 @@ describe('learning against finite differences and a second optimiser', () => {
       native.create(Float32Array.from(((held ?? weights).get(name) as Matrix).data), shape),
     );
     const referenceLogProbs = score.run(heldParameters, batch);
-    const { gradients, sums } = program.run(
+    const { gradients, sums } = await program.run(
       native,
       parameters,
       zeros,
