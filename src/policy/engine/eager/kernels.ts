@@ -56,6 +56,15 @@ function sumOf(terms: readonly tf.Tensor[]): tf.Tensor {
   return sumOf([tf.addN(terms.slice(0, TERMS)), ...terms.slice(TERMS)]);
 }
 
+/** The first place of the largest entry: tf.argMax of the webgpu backend gives any of several that are equal. */
+function firstLargest(x: tf.Tensor, axis: number): tf.Tensor {
+  const last = (x.shape[axis] ?? Number.NaN) - 1;
+  const along = x.shape.map((size, i) => (i === axis ? size : 1));
+  const places = tf.reshape(tf.range(0, last + 1, 1, 'float32'), along);
+  const isLargest = tf.equal(x, tf.max(x, axis, true));
+  return tf.cast(tf.min(tf.where(isLargest, places, last), axis), 'int32');
+}
+
 /** A sum of no terms is 0, which not every backend knows. */
 function product(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
   if (a.size > 0 && b.size > 0) return tf.matMul(a, b, transposeA, transposeB);
@@ -185,7 +194,7 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
   Min: reduction(tf.min),
   Mean: reduction(tf.mean),
   All: reduction(tf.all),
-  ArgMax: ([x, axis]) => tf.argMax(tensor(x), number(axis)),
+  ArgMax: ([x, axis]) => firstLargest(tensor(x), number(axis)),
   Cumsum: ([x, axis]) => tf.cumsum(tensor(x), number(axis)),
   Cast: ([x], attribute) => {
     const to = attribute('DstT');
