@@ -6,7 +6,9 @@ export class Checks {
   differs(what: string, worst: number, bound: number): void {
     const holds = worst <= bound;
     this.lines.push({ what, worst, bound, holds });
-    console.log(`${holds ? 'holds' : 'FAILS'}  ${what}: ${worst.toExponential(2)} (bound ${bound.toExponential(2)})`);
+    console.log(
+      `${holds ? 'holds' : 'FAILS'}  ${what}: ${worst.toExponential(2)} (bound ${bound.toExponential(2)})`,
+    );
   }
 
   is(what: string, holds: boolean): void {

@@ -71,9 +71,13 @@ async function writeTiny(folder: string): Promise<void> {
 
 /** The policy with a grammar, here and by plain script code in a process of its own. */
 async function checkPlain(native: Native, folder: string, checks: Checks): Promise<void> {
-  const plain = promisify(execFile)(process.execPath, [fileURLToPath(new URL('./plain.js', import.meta.url))], {
-    maxBuffer: 2 ** 28,
-  });
+  const plain = promisify(execFile)(
+    process.execPath,
+    [fileURLToPath(new URL('./plain.js', import.meta.url))],
+    {
+      maxBuffer: 2 ** 28,
+    },
+  );
   const here = await tinyWork(new TensorflowEngine(1, native), path.join(folder, 'work'));
   const there = JSON.parse((await plain).stdout) as TinyWork;
   checks.is('grammar policy: sampled tokens', JSON.stringify(here.tokens) === JSON.stringify(there.tokens));
@@ -103,7 +107,8 @@ async function main(): Promise<number> {
   }
   const only = options.only.split(',');
   const unknown = only.find((name) => !PARTS.includes(name));
-  if (unknown !== undefined) throw new UsageError(`--only holds ${unknown}; accepted are ${PARTS.join(', ')}`);
+  if (unknown !== undefined)
+    throw new UsageError(`--only holds ${unknown}; accepted are ${PARTS.join(', ')}`);
   const rounds = integer('rounds', options.rounds, 1, 1000);
   const smolLm2 = options.smollm2 ?? smolLm2Folder();
   if (options.smollm2 !== undefined && !existsSync(path.join(options.smollm2, 'config.json')))
@@ -112,7 +117,11 @@ async function main(): Promise<number> {
   for (const [name, value] of Object.entries(threadVariables(threads))) process.env[name] ??= value;
   const native = await openNative();
   const backend = native.describe(threads);
-  const host = { node: process.version, system: `${os.type()} ${os.release()}`, cpu: os.cpus()[0]?.model ?? '' };
+  const host = {
+    node: process.version,
+    system: `${os.type()} ${os.release()}`,
+    cpu: os.cpus()[0]?.model ?? '',
+  };
   console.log(JSON.stringify({ ...backend, ...host }, null, 2));
   const checks = new Checks();
   const times: Timed[] = [];
@@ -138,10 +147,7 @@ async function main(): Promise<number> {
     console.log(`${what}: ${milliseconds.toFixed(1)} ms, ${tokensPerSecond.toFixed(0)} tokens/s`);
   console.log(`${checks.lines.length - checks.failures} of ${checks.lines.length} checks hold`);
   if (options.json !== undefined)
-    await writeFile(
-      options.json,
-      JSON.stringify({ backend, host, checks: checks.lines, times }, null, 2),
-    );
+    await writeFile(options.json, JSON.stringify({ backend, host, checks: checks.lines, times }, null, 2));
   return checks.failures === 0 ? EXIT.ok : EXIT.unexpected;
 }
 

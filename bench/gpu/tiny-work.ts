@@ -10,7 +10,9 @@ import { Random } from '../../src/random.js';
 export interface TinyWork {
   readonly tokens: readonly (readonly number[])[];
   readonly logProbs: readonly (readonly number[])[];
-  readonly statistics: Readonly<Record<'loss' | 'gradNorm' | 'entropy' | 'approxKl' | 'clipFraction', number>>;
+  readonly statistics: Readonly<
+    Record<'loss' | 'gradNorm' | 'entropy' | 'approxKl' | 'clipFraction', number>
+  >;
   /** First moments after the step: gradients, but for the clip. */
   readonly first: Readonly<Record<string, readonly number[]>>;
 }
@@ -49,18 +51,15 @@ export async function tinyWork(engine: TensorflowEngine, folder: string): Promis
   const start = await engine.initialise(spec, 7, path.join(folder, 'start'));
   const reference = await engine.initialise(spec, 8, path.join(folder, 'reference'));
   const requests = warmUpRows(99, 6, MIX).flatMap((row, i) =>
-    Array.from(
-      { length: 1 + (i % 3) },
-      (_, k): SampleRequest => ({
-        id: `${i}.${k}`,
-        prompt: row.prompt,
-        seed: 1000 * i + k,
-        temperature: i === 0 ? 0 : 1,
-        maxTokens: 12,
-        grammar: row.group,
-        ...(i % 2 === 0 ? {} : { topK: 20, topP: 0.95 }),
-      }),
-    ),
+    Array.from({ length: 1 + (i % 3) }, (_, k): SampleRequest => ({
+      id: `${i}.${k}`,
+      prompt: row.prompt,
+      seed: 1000 * i + k,
+      temperature: i === 0 ? 0 : 1,
+      maxTokens: 12,
+      grammar: row.group,
+      ...(i % 2 === 0 ? {} : { topK: 20, topP: 0.95 }),
+    })),
   );
   const samples = await engine.sample(start, requests);
   const random = new Random(3);

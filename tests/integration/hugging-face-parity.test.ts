@@ -71,13 +71,13 @@ describe.each(directories)('%s', (name) => {
   });
   afterAll(() => model.dispose());
 
-  it('gives the logits after each token, and the log-probabilities of the tokens', () => {
+  it('gives the logits after each token, and the log-probabilities of the tokens', async () => {
     for (const { ids, logits, logprobs } of expected.sequences) {
       expect(worst((await model.score(ids)).tokenLogProbs, logprobs)).toBeLessThan(LOGITS);
-      ids.forEach((_, i) => {
+      for (const i of ids.keys()) {
         const { lastLogits } = await model.score(ids.slice(0, i + 1));
         expect(worst(lastLogits, logits[i] as number[])).toBeLessThan(LOGITS);
-      });
+      }
     }
   });
 
@@ -119,7 +119,7 @@ describe.each(directories)('%s', (name) => {
     const scores = program.run(parameters, batch);
     expect(
       worst(
-        native.read(scores),
+        await native.read(scores),
         expected.sequences.flatMap(({ logprobs }) => logprobs),
       ),
     ).toBeLessThan(LOGITS);
@@ -172,7 +172,7 @@ describe.each(trained)('the policy loss of %s', (name) => {
     expect(Math.abs(sums.loss - policy.loss)).toBeLessThan(1e-5);
     const seen = new Set<string>();
     for (const [i, mapping] of weightMappings(model.spec).entries()) {
-      const values = native.read(gradients[i] as NativeTensor) as Float32Array;
+      const values = (await native.read(gradients[i] as NativeTensor)) as Float32Array;
       for (const { name: parameter, data } of cutSources(mapping, values)) {
         const { norm, at, values: wanted } = policy.gradients[parameter] as Summary;
         seen.add(parameter);

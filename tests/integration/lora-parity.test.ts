@@ -59,17 +59,17 @@ describe.each(['lora', 'lora-all'])('the adapter %s', (name) => {
     config = configOfSteps(expected);
   });
 
-  const saysLogits = (model: PretrainedModel, logits: readonly number[][][]): void => {
+  const saysLogits = async (model: PretrainedModel, logits: readonly number[][][]): Promise<void> => {
     for (const [s, { ids }] of expected.sequences.entries())
-      ids.forEach((_, i) => {
+      for (const i of ids.keys()) {
         const { lastLogits } = await model.score(ids.slice(0, i + 1));
         expect(worst(lastLogits, logits[s]?.[i] ?? [])).toBeLessThan(LOGITS);
-      });
+      }
   };
 
   it('gives the logits after each token, and samples with them', async () => {
     const model = await PretrainedModel.load(native, base, { adapter: folder });
-    saysLogits(
+    await saysLogits(
       model,
       expected.sequences.map(({ logits }) => logits),
     );
@@ -111,7 +111,7 @@ describe.each(['lora', 'lora-all'])('the adapter %s', (name) => {
       expect(Math.abs(sums.loss - policy.loss)).toBeLessThan(1e-5);
       expect(gradients.length).toBe(Object.keys(policy.gradients).length);
       for (const [i, { shape, layer, target, half }] of adapterShapes(spec).entries()) {
-        const data = transposed(native.read(gradients[i] as NativeTensor) as Float32Array, ...shape);
+        const data = transposed((await native.read(gradients[i] as NativeTensor)) as Float32Array, ...shape);
         const [parameter] = Object.keys(policy.gradients).filter(
           (key) =>
             key.endsWith(`${target}.${half === 'loraA' ? 'lora_A' : 'lora_B'}.default.weight`) &&
@@ -156,11 +156,11 @@ describe.each(['lora', 'lora-all'])('the adapter %s', (name) => {
       }
       await source.close();
     }
-    saysLogits(model, expected.trained.logits);
+    await saysLogits(model, expected.trained.logits);
     model.dispose();
     // Read back, it says the same.
     const again = await PretrainedModel.load(native, base, { adapter: path.join(scratch, `${name}-9`) });
-    saysLogits(again, expected.trained.logits);
+    await saysLogits(again, expected.trained.logits);
     again.dispose();
   });
 
@@ -177,7 +177,7 @@ describe.each(['lora', 'lora-all'])('the adapter %s', (name) => {
     }
     await source.close();
     const merged = await PretrainedModel.load(native, at);
-    saysLogits(merged, expected.merged.logits);
+    await saysLogits(merged, expected.merged.logits);
     merged.dispose();
   });
 

@@ -47,7 +47,7 @@ describe.skipIf(reason !== undefined)(`SmolLM2${reason === undefined ? '' : ` ($
     return Math.max(...found.map((x, i) => Math.abs(x - (wanted[i] ?? Number.NaN))));
   };
 
-  it('scores a program as Transformers does', () => {
+  it('scores a program as Transformers does', async () => {
     const { ids, logprobs, best, logits } = expected.text;
     const { lastLogits, tokenLogProbs } = await model.score(ids);
     expect(worst(tokenLogProbs, logprobs)).toBeLessThan(CLOSE);

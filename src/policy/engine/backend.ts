@@ -66,7 +66,9 @@ function cpu(reason: string): Binding {
 async function webgpu(acceptsSoftware: boolean, reason: string): Promise<Binding | string> {
   const { openDevice } = await import('./webgpu/device.js');
   const device = await openDevice(({ isSoftware, name }) =>
-    isSoftware && !acceptsSoftware ? `the only WebGPU adapter computes on the processor (${name})` : undefined,
+    isSoftware && !acceptsSoftware
+      ? `the only WebGPU adapter computes on the processor (${name})`
+      : undefined,
   );
   if (typeof device === 'string') return device;
   const { WebgpuBinding } = await import('./webgpu/binding.js');

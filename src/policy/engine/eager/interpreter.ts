@@ -108,7 +108,8 @@ function evaluate(step: NodeStep, values: Values, run: Run): void {
   if (known !== undefined) values.set(`${name}:0`, Value.ofNumbers(known));
   else {
     const kernel = KERNELS[op];
-    if (kernel === undefined) throw new Error(`operation ${op} has no kernel in the public API's interpreter`);
+    if (kernel === undefined)
+      throw new Error(`operation ${op} has no kernel in the public API's interpreter`);
     const results = tf.tidy(() => [kernel(inputs, attribute, run)].flat());
     results.forEach((tensor, i) => values.set(`${name}:${i}`, Value.ofTensor(tensor)));
   }
@@ -122,7 +123,12 @@ function withoutDevice(
   run: Run,
 ): Numbers | undefined {
   if (op === 'VarHandleOp') return { dtype: 'int32', shape: [], data: [(run.handles += 1)] };
-  if (op !== 'Shape') return onNumbers(op, inputs.map(({ numbers }) => numbers), attribute);
+  if (op !== 'Shape')
+    return onNumbers(
+      op,
+      inputs.map(({ numbers }) => numbers),
+      attribute,
+    );
   const shape = inputs[0]?.shape ?? [];
   return { dtype: 'int32', shape: [shape.length], data: shape };
 }

@@ -45,9 +45,9 @@ const plain =
   (f: (...tensors: tf.Tensor[]) => tf.Tensor): Kernel =>
   (inputs) =>
     f(...inputs.map(({ tensor }) => tensor));
-const unary = (f: (x: tf.Tensor) => tf.Tensor): Kernel => plain((x) => f(x as tf.Tensor));
+const unary = (f: (x: tf.Tensor) => tf.Tensor): Kernel => plain((x) => f(x));
 const binary = (f: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor): Kernel =>
-  plain((a, b) => f(a as tf.Tensor, b as tf.Tensor));
+  plain((a, b) => f(a, b));
 /** Terms of one kernel: a WebGPU device may bind as few as 8 tensors to one, the result among them. */
 const TERMS = 7;
 
@@ -122,16 +122,10 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
   BatchMatMulV2: ([a, b], attribute) =>
     product(tensor(a), tensor(b), isTrue(attribute('adj_x')), isTrue(attribute('adj_y'))),
   Reshape: ([x, shape]) => tf.reshape(tensor(x), numbers(shape)),
-  Range: ([start, stop, step]) =>
-    tf.range(
-      number(start),
-      number(stop),
-      number(step),
-      'int32',
-    ),
+  Range: ([start, stop, step]) => tf.range(number(start), number(stop), number(step), 'int32'),
   Transpose: ([x, permutation]) => tf.transpose(tensor(x), numbers(permutation)),
   GatherV2: ([table, indices, axis]) =>
-    tf.gather(tensor(table), tensor(indices) as tf.Tensor1D, number(axis)),
+    tf.gather(tensor(table), tensor(indices), number(axis)),
   GatherNd: ([table, indices]) => tf.gatherND(tensor(table), tensor(indices)),
   UnsortedSegmentSum: ([rows, segments, count]) =>
     tf.unsortedSegmentSum(tensor(rows), tensor(segments) as tf.Tensor1D, number(count)),
@@ -150,17 +144,14 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
   },
   TensorScatterAdd: ([x, places, values]) =>
     tf.add(tensor(x), tf.scatterND(tensor(places), tensor(values), [...(x?.shape ?? [])])),
-  Split: ([axis, x], attribute) =>
-    tf.split(tensor(x), integer(attribute('num_split')), number(axis)),
-  SplitV: ([x, sizes, axis]) =>
-    tf.split(tensor(x), numbers(sizes), number(axis)),
+  Split: ([axis, x], attribute) => tf.split(tensor(x), integer(attribute('num_split')), number(axis)),
+  SplitV: ([x, sizes, axis]) => tf.split(tensor(x), numbers(sizes), number(axis)),
   BiasAdd: binary(tf.add),
   BiasAddGrad: ([g]) => tf.sum(tensor(g), [0]),
   UpperBound: ([sorted, values]) => tf.upperBound(tensor(sorted), tensor(values)),
   ConcatV2: (inputs) => tf.concat(inputs.slice(0, -1).map(tensor), number(inputs.at(-1))),
   Pack: (inputs, attribute) => tf.stack(inputs.map(tensor), integer(attribute('axis'))),
-  Slice: ([x, begin, size]) =>
-    tf.slice(tensor(x), numbers(begin), numbers(size)),
+  Slice: ([x, begin, size]) => tf.slice(tensor(x), numbers(begin), numbers(size)),
   TopKV2: ([x, k]) => {
     const { values, indices } = tf.topk(tensor(x), number(k), true);
     return [values, indices];
@@ -203,8 +194,6 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
       throw new Error(`the public API casts nothing to ${to.type}`);
     return tf.cast(tensor(x), TYPES[to.type]);
   },
-  OneHot: ([indices, depth]) =>
-    tf.cast(tf.oneHot(tensor(indices) as tf.Tensor1D, number(depth)), 'float32'),
-  Fill: ([shape, value]) =>
-    tf.fill(numbers(shape), number(value), value?.numbers?.dtype ?? 'float32'),
+  OneHot: ([indices, depth]) => tf.cast(tf.oneHot(tensor(indices) as tf.Tensor1D, number(depth)), 'float32'),
+  Fill: ([shape, value]) => tf.fill(numbers(shape), number(value), value?.numbers?.dtype ?? 'float32'),
 };

@@ -19,7 +19,8 @@ const elementwise =
     if (a === undefined || b === undefined) return undefined;
     const [longer, scalar] = a.shape.length === 0 ? [b, a] : [a, b];
     if (scalar.shape.length > 0 && scalar.shape.join() !== longer.shape.join()) return undefined;
-    const at = ({ shape, data }: Numbers, i: number): number => data[shape.length === 0 ? 0 : i] ?? Number.NaN;
+    const at = ({ shape, data }: Numbers, i: number): number =>
+      data[shape.length === 0 ? 0 : i] ?? Number.NaN;
     return {
       dtype: dtype ?? a.dtype,
       shape: longer.shape,
@@ -73,7 +74,8 @@ export function onNumbers(
   const known: Numbers[] = [];
   for (const input of inputs) {
     // Floats stay where they are computed: one device's rounding, not two.
-    if (input === undefined || input.dtype === 'float32' || input.data.length > MOST_NUMBERS) return undefined;
+    if (input === undefined || input.dtype === 'float32' || input.data.length > MOST_NUMBERS)
+      return undefined;
     known.push(input);
   }
   return rule(known, attribute);

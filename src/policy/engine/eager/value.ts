@@ -57,7 +57,9 @@ export class Value {
 
   /** An owner of its own. */
   clone(): Value {
-    return this.numbers === undefined ? new Value(tf.clone(this.tensor), undefined) : new Value(undefined, this.numbers);
+    return this.numbers === undefined
+      ? new Value(tf.clone(this.tensor), undefined)
+      : new Value(undefined, this.numbers);
   }
 
   release(): void {
@@ -66,7 +68,10 @@ export class Value {
   }
 }
 
-function typedArray(dtype: Numbers['dtype'], data: readonly number[]): Float32Array | Int32Array | Uint8Array {
+function typedArray(
+  dtype: Numbers['dtype'],
+  data: readonly number[],
+): Float32Array | Int32Array | Uint8Array {
   if (dtype === 'float32') return Float32Array.from(data);
   return dtype === 'int32' ? Int32Array.from(data) : Uint8Array.from(data);
 }

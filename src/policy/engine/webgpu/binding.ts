@@ -39,7 +39,7 @@ export class WebgpuBinding extends EagerBinding {
   }
 
   override async tensorData(id: number): Promise<Data> {
-    const reading = (this.tensorOf(id) as tf.Tensor<tf.Rank>).data<'float32'>();
+    const reading = (this.tensorOf(id)).data<'float32'>();
     const refusals = this.#refusals();
     const [data] = await Promise.all([reading, refusals]);
     this.#trim();
@@ -57,7 +57,8 @@ export class WebgpuBinding extends EagerBinding {
     this.#watch();
     for (const error of await Promise.all(popped))
       if (error !== null) throw new Error(`the WebGPU device refused: ${error.message}`);
-    if (this.#lost !== undefined && !this.#closed) throw new Error(`the WebGPU device is lost: ${this.#lost}`);
+    if (this.#lost !== undefined && !this.#closed)
+      throw new Error(`the WebGPU device is lost: ${this.#lost}`);
   }
 
   #trim(): void {

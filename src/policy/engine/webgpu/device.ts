@@ -91,10 +91,18 @@ async function findAdapter(): Promise<{ adapter: Adapter; globals: Dawn['globals
   }
   const gpu = dawn.create([]);
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  return adapter === null ? 'no WebGPU adapter: no Vulkan driver was found' : { adapter, globals: dawn.globals, gpu };
+  return adapter === null
+    ? 'no WebGPU adapter: no Vulkan driver was found'
+    : { adapter, globals: dawn.globals, gpu };
 }
 
-function described({ vendor, architecture, device, description, isFallbackAdapter }: AdapterInfo): AdapterDescription {
+function described({
+  vendor,
+  architecture,
+  device,
+  description,
+  isFallbackAdapter,
+}: AdapterInfo): AdapterDescription {
   const { version } = createRequire(import.meta.url)('webgpu/package.json') as { version: string };
   const name = [device, description].find((text) => text !== '') ?? `${vendor} ${architecture}`;
   const all = [vendor, architecture, device, description];
@@ -111,7 +119,9 @@ function described({ vendor, architecture, device, description, isFallbackAdapte
  * @param accepts whether this adapter will do.
  * @returns why not, where there is none.
  */
-export async function openDevice(accepts: (adapter: AdapterDescription) => string | undefined): Promise<OpenDevice | string> {
+export async function openDevice(
+  accepts: (adapter: AdapterDescription) => string | undefined,
+): Promise<OpenDevice | string> {
   const found = await findAdapter();
   if (typeof found === 'string') return found;
   const { adapter, globals, gpu } = found;
