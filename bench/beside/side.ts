@@ -1,13 +1,13 @@
 /** Our side of the benches `learner` and `sampling`: understands the lines of side.py, by the model that the commands use. */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { Native } from '../../src/policy/engine/native.js';
+import { openNative } from '../../src/policy/engine/backend.js';
 import { parameterCount } from '../../src/policy/engine/parameters.js';
 import { PretrainedModel } from '../../src/policy/hugging-face/pretrained.js';
 import type { LearnConfig, LearnRow } from '../../src/policy/port.js';
 import type { Optimiser, StepRows } from './process.js';
 
-const native = new Native();
+const native = await openNative();
 let threads = 1;
 let model: PretrainedModel | undefined;
 let settings: Partial<LearnConfig> = {};

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { BatchFileError } from '../learner/batch-file.js';
 import { UsageError } from '../config/errors.js';
 import { MemoryNeededError } from '../policy/engine/memory.js';
-import { Native } from '../policy/engine/native.js';
+import { openNative } from '../policy/engine/backend.js';
 import { threadVariables } from '../policy/engine/environment.js';
 import { PretrainedModel } from '../policy/hugging-face/pretrained.js';
 import { isDtype, type Dtype } from '../policy/safetensors/dtypes.js';
@@ -33,7 +33,7 @@ export async function withPretrained<T>(
     // Read when the library is loaded; what the user set stays.
     for (const [name, value] of Object.entries(threadVariables(availableParallelism())))
       process.env[name] ??= value;
-    const model = await PretrainedModel.load(new Native(), folder, options);
+    const model = await PretrainedModel.load(await openNative(), folder, options);
     try {
       return await work(model);
     } finally {

@@ -47,9 +47,9 @@ export interface FrozenFile {
 export interface CheckpointContent extends CheckpointHead {
   /** Whether the optimiser has moments; without them it begins anew. */
   readonly hasMoments: boolean;
-  readonly read: (part: CheckpointPart, name: string) => Float32Array;
+  readonly read: (part: CheckpointPart, name: string) => Float32Array | Promise<Float32Array>;
   /** Where the model has adapters: the weights beneath, to be written here, or where they are. */
-  readonly frozen?: FrozenFile | { readonly read: (name: string) => Float32Array };
+  readonly frozen?: FrozenFile | { readonly read: (name: string) => Float32Array | Promise<Float32Array> };
 }
 
 /** What is on disk, whole and undamaged. */

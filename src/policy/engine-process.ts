@@ -1,4 +1,5 @@
 /** The engine as a process of its own: TensorFlow blocks its thread, and heartbeats must not starve for it. */
+import { openNative } from './engine/backend.js';
 import { TensorflowEngine } from './engine/tensorflow-engine.js';
 import type { EngineCall, EngineReply, EngineRequest } from './engine-protocol.js';
 import type { LearnRow } from './port.js';
@@ -9,7 +10,7 @@ const send = (reply: EngineReply): void => {
 
 let engine: TensorflowEngine;
 try {
-  engine = new TensorflowEngine(Number(process.env['TF_NUM_INTRAOP_THREADS'] ?? '1'));
+  engine = new TensorflowEngine(Number(process.env['TF_NUM_INTRAOP_THREADS'] ?? '1'), await openNative());
   send({ type: 'ready', backend: engine.backend });
 } catch (error) {
   send({ type: 'failed-to-start', message: (error as Error).message });

@@ -34,7 +34,8 @@ export async function createPolicyEngine(options: PolicyEngineOptions = {}): Pro
     throw new RangeError(`threads is ${threads}; accepted are integers from 1`);
   if (options.inProcess === true) {
     const { TensorflowEngine } = await import('./engine/tensorflow-engine.js');
-    return new TensorflowEngine(threads);
+    const { openNative } = await import('./engine/backend.js');
+    return new TensorflowEngine(threads, await openNative());
   }
   const host = new EngineHost(threads);
   const backend = await host.start();

@@ -244,6 +244,8 @@ export interface BackendInfo {
   /** e.g. `libtensorflow 2.18.1` */
   readonly library: string;
   readonly threads: number;
+  /** Of a graphics adapter: its vendor, architecture, name and driver, as far as they are told. */
+  readonly adapter?: string;
   /** Why this one and not the ones before it in the order. */
   readonly reason: string;
 }

@@ -141,7 +141,7 @@ describe.each(Object.entries(SPECS))('%s', (name, spec) => {
     [0, true],
   ])(
     'has the gradients of finite differences, entropy coefficient %d, recomputed %s',
-    (entropyCoefficient, recompute) => {
+    async (entropyCoefficient, recompute) => {
       const c = { ...config, entropyCoefficient };
       const random = new Random(9);
       const rows = [4, 7, 5].map((length, i): LearnRow => {
@@ -173,15 +173,15 @@ describe.each(Object.entries(SPECS))('%s', (name, spec) => {
         settings,
       );
       const zero = native.create(Float32Array.of(0), []);
-      const { gradients, sums } = program.run(
+      const { gradients, sums } = await program.run(
         native,
         parameters,
         shapes.map(() => zero),
         batch,
       );
       expect(sums.loss).toBeCloseTo(referenceLoss(spec, weights, rows, c), 5);
-      shapes.forEach(({ name }, i) => {
-        const gradient = native.read(gradients[i] as (typeof gradients)[number]) as Float32Array;
+      for (const [i, { name }] of shapes.entries()) {
+        const gradient = (await native.read(gradients[i] as (typeof gradients)[number])) as Float32Array;
         const scale = Math.sqrt(gradient.reduce((sum, v) => sum + v * v, 0) / gradient.length);
         for (let k = 0; k < 2; k++) {
           const at = random.below(gradient.length);
@@ -202,7 +202,7 @@ describe.each(Object.entries(SPECS))('%s', (name, spec) => {
             2e-3 * Math.abs(difference) + 1e-3 * scale + 1e-7,
           );
         }
-      });
+      }
       native.delete(...parameters, ...gradients, ...(Object.values(batch) as NativeTensor[]), zero);
       program.dispose();
       expect(native.tensors).toBe(before);
@@ -214,45 +214,48 @@ describe('causal attention in blocks', () => {
   const [qwen2] = Object.values(SPECS) as [ModelSpec];
 
   // Fewer tokens than blocks leave blocks empty.
-  it.each([1, 2, 3, 4, 5, 31])('has the loss and the gradients of attention as a whole, %d tokens', (s) => {
-    const random = new Random(s);
-    const rows = Array.from({ length: 3 }, (_, i): LearnRow => {
-      const tokens = Array.from({ length: s + 1 }, () => random.below(qwen2.vocabulary));
-      const completion = tokens.slice(1);
-      const logProbs = completion.map(() => -6);
-      return {
-        id: String(i),
-        group: 'g',
-        prompt: tokens.slice(0, 1),
-        completion,
-        logProbs,
-        advantage: 1 - i,
+  it.each([1, 2, 3, 4, 5, 31])(
+    'has the loss and the gradients of attention as a whole, %d tokens',
+    async (s) => {
+      const random = new Random(s);
+      const rows = Array.from({ length: 3 }, (_, i): LearnRow => {
+        const tokens = Array.from({ length: s + 1 }, () => random.below(qwen2.vocabulary));
+        const completion = tokens.slice(1);
+        const logProbs = completion.map(() => -6);
+        return {
+          id: String(i),
+          group: 'g',
+          prompt: tokens.slice(0, 1),
+          completion,
+          logProbs,
+          advantage: 1 - i,
+        };
+      });
+      const { weights } = lively(qwen2);
+      const gradientsOf = async (context: number): Promise<{ loss: number; gradients: Float32Array[] }> => {
+        const spec = { ...qwen2, context };
+        const program = new GradientProgram(native, spec);
+        const parameters = parameterShapes(spec).map(({ name, shape }) =>
+          native.create(weights.get(name)?.data as Float32Array, shape),
+        );
+        const settings = native.create(Float32Array.of(0.2, 9, 0.01, 1), [4]);
+        const factors = rows.map(() => 1 / (3 * s));
+        const batch = microbatchTensors(native, spec, rows, factors, settings);
+        const zero = native.create(Float32Array.of(0), []);
+        const earlier = parameters.map(() => zero);
+        const { gradients, sums } = await program.run(native, parameters, earlier, batch);
+        const values = (await Promise.all(gradients.map((tensor) => native.read(tensor)))) as Float32Array[];
+        native.delete(...parameters, ...gradients, ...(Object.values(batch) as NativeTensor[]), zero);
+        program.dispose();
+        return { loss: sums.loss, gradients: values };
       };
-    });
-    const { weights } = lively(qwen2);
-    const gradientsOf = (context: number): { loss: number; gradients: Float32Array[] } => {
-      const spec = { ...qwen2, context };
-      const program = new GradientProgram(native, spec);
-      const parameters = parameterShapes(spec).map(({ name, shape }) =>
-        native.create(weights.get(name)?.data as Float32Array, shape),
-      );
-      const settings = native.create(Float32Array.of(0.2, 9, 0.01, 1), [4]);
-      const factors = rows.map(() => 1 / (3 * s));
-      const batch = microbatchTensors(native, spec, rows, factors, settings);
-      const zero = native.create(Float32Array.of(0), []);
-      const earlier = parameters.map(() => zero);
-      const { gradients, sums } = program.run(native, parameters, earlier, batch);
-      const values = gradients.map((tensor) => native.read(tensor) as Float32Array);
-      native.delete(...parameters, ...gradients, ...(Object.values(batch) as NativeTensor[]), zero);
-      program.dispose();
-      return { loss: sums.loss, gradients: values };
-    };
-    const [whole, blocks] = [gradientsOf(255), gradientsOf(256)];
-    expect(blocks.loss).toBeCloseTo(whole.loss, 5);
-    whole.gradients.forEach((values, i) => {
-      const size = Math.hypot(...values);
-      const off = Math.hypot(...values.map((x, k) => x - (blocks.gradients[i]?.[k] ?? Number.NaN)));
-      expect(off).toBeLessThan(1e-5 * size + 1e-7);
-    });
-  });
+      const [whole, blocks] = [await gradientsOf(255), await gradientsOf(256)];
+      expect(blocks.loss).toBeCloseTo(whole.loss, 5);
+      whole.gradients.forEach((values, i) => {
+        const size = Math.hypot(...values);
+        const off = Math.hypot(...values.map((x, k) => x - (blocks.gradients[i]?.[k] ?? Number.NaN)));
+        expect(off).toBeLessThan(1e-5 * size + 1e-7);
+      });
+    },
+  );
 });

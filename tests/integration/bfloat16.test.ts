@@ -104,7 +104,7 @@ describe.each(Object.entries(SPECS))('%s', (name, spec) => {
 
   it.each([false, true])(
     'has gradients and log-probabilities within the bounds, recomputed %s',
-    (recompute) => {
+    async (recompute) => {
       const shapes = parameterShapes(spec);
       const model = initialModel(spec, 3);
       const parameters = shapes.map(({ name: parameter, shape }) =>
@@ -118,18 +118,18 @@ describe.each(Object.entries(SPECS))('%s', (name, spec) => {
       const weights = rows.map(() => 0.01);
       const batch = microbatchTensors(native, spec, rows, weights, settings);
       const zero = native.create(Float32Array.of(0), []);
-      const run = (compute: Compute) => {
+      const run = async (compute: Compute) => {
         const program = new GradientProgram(native, spec, { ...PLAIN_VARIANT, recompute, compute });
         const earlier = parameters.map(() => zero);
-        const { gradients, sums } = program.run(native, parameters, earlier, batch);
-        const values = gradients.map((tensor) => native.read(tensor));
+        const { gradients, sums } = await program.run(native, parameters, earlier, batch);
+        const values = await Promise.all(gradients.map((tensor) => native.read(tensor)));
         native.delete(...gradients);
         program.dispose();
         // Float32 comes back, whatever the products were.
         for (const part of values) expect(part).toBeInstanceOf(Float32Array);
         return { gradients: values as Float32Array[], sums };
       };
-      const [exact, rounded] = [run('float32'), run('bfloat16')];
+      const [exact, rounded] = [await run('float32'), await run('bfloat16')];
       shapes.forEach(({ name: parameter }, i) => {
         const [a, b] = [exact.gradients[i] as Float32Array, rounded.gradients[i] as Float32Array];
         const error = distance(a, b) / norm(a);

@@ -71,13 +71,13 @@ describe.each(directories)('%s', (name) => {
   });
   afterAll(() => model.dispose());
 
-  it('gives the logits after each token, and the log-probabilities of the tokens', () => {
+  it('gives the logits after each token, and the log-probabilities of the tokens', async () => {
     for (const { ids, logits, logprobs } of expected.sequences) {
-      expect(worst(model.score(ids).tokenLogProbs, logprobs)).toBeLessThan(LOGITS);
-      ids.forEach((_, i) => {
-        const { lastLogits } = model.score(ids.slice(0, i + 1));
+      expect(worst((await model.score(ids)).tokenLogProbs, logprobs)).toBeLessThan(LOGITS);
+      for (const i of ids.keys()) {
+        const { lastLogits } = await model.score(ids.slice(0, i + 1));
         expect(worst(lastLogits, logits[i] as number[])).toBeLessThan(LOGITS);
-      });
+      }
     }
   });
 
@@ -89,7 +89,7 @@ describe.each(directories)('%s', (name) => {
     expect(sample?.tokens).toEqual(tokens);
     expect(worst(sample?.logProbs ?? [], logprobs)).toBeLessThan(LOGITS);
     // And what is cached says what a full forward pass says.
-    const { tokenLogProbs } = model.score([...prompt, ...tokens]);
+    const { tokenLogProbs } = await model.score([...prompt, ...tokens]);
     expect(worst(sample?.logProbs ?? [], tokenLogProbs.slice(prompt.length - 1))).toBeLessThan(LOGITS);
   });
 
@@ -119,7 +119,7 @@ describe.each(directories)('%s', (name) => {
     const scores = program.run(parameters, batch);
     expect(
       worst(
-        native.read(scores),
+        await native.read(scores),
         expected.sequences.flatMap(({ logprobs }) => logprobs),
       ),
     ).toBeLessThan(LOGITS);
@@ -168,11 +168,11 @@ describe.each(trained)('the policy loss of %s', (name) => {
     const batch = microbatchTensors(native, model.spec, rows, weights, settings);
     const zero = native.create(Float32Array.of(0), []);
     const earlier = parameters.map(() => zero);
-    const { gradients, sums } = program.run(native, parameters, earlier, batch);
+    const { gradients, sums } = await program.run(native, parameters, earlier, batch);
     expect(Math.abs(sums.loss - policy.loss)).toBeLessThan(1e-5);
     const seen = new Set<string>();
     for (const [i, mapping] of weightMappings(model.spec).entries()) {
-      const values = native.read(gradients[i] as NativeTensor) as Float32Array;
+      const values = (await native.read(gradients[i] as NativeTensor)) as Float32Array;
       for (const { name: parameter, data } of cutSources(mapping, values)) {
         const { norm, at, values: wanted } = policy.gradients[parameter] as Summary;
         seen.add(parameter);

@@ -59,30 +59,30 @@ describe.each(['lora', 'lora-all'])('the adapter %s', (name) => {
     config = configOfSteps(expected);
   });
 
-  const saysLogits = (model: PretrainedModel, logits: readonly number[][][]): void => {
+  const saysLogits = async (model: PretrainedModel, logits: readonly number[][][]): Promise<void> => {
     for (const [s, { ids }] of expected.sequences.entries())
-      ids.forEach((_, i) => {
-        const { lastLogits } = model.score(ids.slice(0, i + 1));
+      for (const i of ids.keys()) {
+        const { lastLogits } = await model.score(ids.slice(0, i + 1));
         expect(worst(lastLogits, logits[s]?.[i] ?? [])).toBeLessThan(LOGITS);
-      });
+      }
   };
 
   it('gives the logits after each token, and samples with them', async () => {
     const model = await PretrainedModel.load(native, base, { adapter: folder });
-    saysLogits(
+    await saysLogits(
       model,
       expected.sequences.map(({ logits }) => logits),
     );
     // The adapter says something: without it the logits are others.
     const plain = await PretrainedModel.load(native, base);
     const [{ ids, logits, logprobs } = { ids: [0], logits: [], logprobs: [] }] = expected.sequences;
-    expect(worst(model.score(ids).tokenLogProbs, logprobs)).toBeLessThan(LOGITS);
-    expect(worst(plain.score(ids).lastLogits, logits.at(-1) ?? [])).toBeGreaterThan(100 * LOGITS);
+    expect(worst((await model.score(ids)).tokenLogProbs, logprobs)).toBeLessThan(LOGITS);
+    expect(worst((await plain.score(ids)).lastLogits, logits.at(-1) ?? [])).toBeGreaterThan(100 * LOGITS);
     plain.dispose();
     const [sample] = await model.generate([
       { id: 'a', prompt: ids, seed: 3, temperature: 1, maxTokens: 12, ignoreEnd: true },
     ]);
-    const { tokenLogProbs } = model.score([...ids, ...(sample?.tokens ?? [])]);
+    const { tokenLogProbs } = await model.score([...ids, ...(sample?.tokens ?? [])]);
     expect(worst(sample?.logProbs ?? [], tokenLogProbs.slice(ids.length - 1))).toBeLessThan(LOGITS);
     model.dispose();
   });
@@ -107,11 +107,11 @@ describe.each(['lora', 'lora-all'])('the adapter %s', (name) => {
       const batch = microbatchTensors(native, spec, rows, weights, settings);
       const zero = native.create(Float32Array.of(0), []);
       const earlier = parameters.map(() => zero);
-      const { gradients, sums } = program.run(native, [...frozen, ...parameters], earlier, batch);
+      const { gradients, sums } = await program.run(native, [...frozen, ...parameters], earlier, batch);
       expect(Math.abs(sums.loss - policy.loss)).toBeLessThan(1e-5);
       expect(gradients.length).toBe(Object.keys(policy.gradients).length);
       for (const [i, { shape, layer, target, half }] of adapterShapes(spec).entries()) {
-        const data = transposed(native.read(gradients[i] as NativeTensor) as Float32Array, ...shape);
+        const data = transposed((await native.read(gradients[i] as NativeTensor)) as Float32Array, ...shape);
         const [parameter] = Object.keys(policy.gradients).filter(
           (key) =>
             key.endsWith(`${target}.${half === 'loraA' ? 'lora_A' : 'lora_B'}.default.weight`) &&
@@ -156,11 +156,11 @@ describe.each(['lora', 'lora-all'])('the adapter %s', (name) => {
       }
       await source.close();
     }
-    saysLogits(model, expected.trained.logits);
+    await saysLogits(model, expected.trained.logits);
     model.dispose();
     // Read back, it says the same.
     const again = await PretrainedModel.load(native, base, { adapter: path.join(scratch, `${name}-9`) });
-    saysLogits(again, expected.trained.logits);
+    await saysLogits(again, expected.trained.logits);
     again.dispose();
   });
 
@@ -177,7 +177,7 @@ describe.each(['lora', 'lora-all'])('the adapter %s', (name) => {
     }
     await source.close();
     const merged = await PretrainedModel.load(native, at);
-    saysLogits(merged, expected.merged.logits);
+    await saysLogits(merged, expected.merged.logits);
     merged.dispose();
   });
 
@@ -195,7 +195,7 @@ describe.each(['lora', 'lora-all'])('the adapter %s', (name) => {
     await model.saveAdapter(at);
     const [{ ids } = { ids: [0] }] = expected.sequences;
     const { stdout } = await promisify(execFile)(python, ['-c', LOAD, base, at, ids.join()]);
-    expect(worst(JSON.parse(stdout) as number[], model.score(ids).lastLogits)).toBeLessThan(LOGITS);
+    expect(worst(JSON.parse(stdout) as number[], (await model.score(ids)).lastLogits)).toBeLessThan(LOGITS);
     model.dispose();
   });
 });

@@ -1,6 +1,7 @@
 /**
- * The same engine on TensorFlow.js's public API, with kernels in plain script code, against TensorFlow's session: every
- * graph is run by both, on the same rows.
+ * The same engine without the session, against TensorFlow's session: every graph is run by both, on the same rows. Once on
+ * TensorFlow.js's public API, with kernels in plain script code, and once with TensorFlow's kernels node by node, as on a
+ * CUDA device.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
@@ -8,9 +9,10 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadCheckpoint } from '../../src/learner/checkpoint.js';
+import { DispatchBinding } from '../../src/policy/engine/dispatch.js';
 import { EagerBinding } from '../../src/policy/engine/eager/binding.js';
 import { Graph } from '../../src/policy/engine/graph.js';
-import { Native } from '../../src/policy/engine/native.js';
+import { loadAddon, Native } from '../../src/policy/engine/native.js';
 import { Operations } from '../../src/policy/engine/operations.js';
 import { TensorflowEngine } from '../../src/policy/engine/tensorflow-engine.js';
 import {
@@ -47,7 +49,6 @@ const config: LearnConfig = {
 
 let folder: string;
 let session: TensorflowEngine;
-let eager: TensorflowEngine;
 let start: CheckpointRef;
 
 beforeAll(async () => {
@@ -55,12 +56,10 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'azr-eager-'));
   session = new TensorflowEngine(1);
   await tf.setBackend('cpu');
-  eager = new TensorflowEngine(1, new Native(new EagerBinding()));
   start = await session.initialise(spec, 7, path.join(folder, 'start'));
 });
 
 afterAll(async () => {
-  await eager.close();
   await session.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -77,9 +76,27 @@ const requests = (): SampleRequest[] =>
     })),
   );
 
-describe('the public API', () => {
-  it('is plain script code here', () => {
-    expect(eager.backend).toMatchObject({ backend: 'cpu', library: `TensorFlow.js ${tf.version_core}` });
+describe.each([
+  {
+    name: 'the public API',
+    open: () => new EagerBinding(),
+    backend: { backend: 'cpu', library: `TensorFlow.js ${tf.version_core}` },
+  },
+  {
+    name: "TensorFlow's kernels, node by node",
+    open: () => new DispatchBinding(loadAddon(), 'a test'),
+    backend: { backend: 'tfjs-node-gpu', reason: 'a test' },
+  },
+])('$name', ({ name: label, open, backend }) => {
+  let eager: TensorflowEngine;
+  beforeAll(() => {
+    eager = new TensorflowEngine(1, new Native(open()));
+  });
+  afterAll(() => eager.close());
+  const folderOf = (checkpoint: string): string => path.join(folder, label, checkpoint);
+
+  it('says what it is', () => {
+    expect(eager.backend).toMatchObject(backend);
   });
 
   it('samples what the session samples', async () => {
@@ -91,9 +108,9 @@ describe('the public API', () => {
   });
 
   it('learns adapters as the session does', async () => {
-    await writeSmallLlama(path.join(folder, 'model'));
+    await writeSmallLlama(folderOf('model'));
     const adapters = { lora: { rank: 3, alpha: 5, targets: ADAPTABLE }, seed: 4 };
-    const zero = await session.importModel(path.join(folder, 'model'), path.join(folder, 'v0'), adapters);
+    const zero = await session.importModel(folderOf('model'), folderOf('v0'), adapters);
     const prompts = [5, 6, 7, 8].map((token) => [token, 9, 10]);
     const asked = prompts.map((prompt, i) => ({
       ...{ id: `${i}`, prompt, seed: i, temperature: 1, maxTokens: 8, ignoreEnd: true },
@@ -105,7 +122,7 @@ describe('the public API', () => {
     }));
     const { dualClip: _clip, klCoefficient: _kl, ...plain } = config;
     const learn = (engine: TensorflowEngine, name: string) =>
-      engine.learn(zero, rows, { ...plain, learningRate: 1e-2, recompute: true }, path.join(folder, name));
+      engine.learn(zero, rows, { ...plain, learningRate: 1e-2, recompute: true }, folderOf(name));
     const [fast, slow] = [await learn(session, 'fast-lora'), await learn(eager, 'slow-lora')];
     expect(fast.statistics.gradNorm).toBeGreaterThan(0);
     expect(slow.statistics.gradNorm / fast.statistics.gradNorm).toBeCloseTo(1, 4);
@@ -125,9 +142,9 @@ describe('the public API', () => {
       const advantage = 2 * random.uniform() - 1;
       return { id, group: grammar, grammar, prompt, completion: tokens, logProbs: moved, advantage };
     });
-    const reference = await session.initialise(spec, 8, path.join(folder, 'reference'));
+    const reference = await session.initialise(spec, 8, folderOf('reference'));
     const learn = (engine: TensorflowEngine, name: string) =>
-      engine.learn(start, rows, config, path.join(folder, name), { reference });
+      engine.learn(start, rows, config, folderOf(name), { reference });
     const [fast, slow] = [await learn(session, 'fast'), await learn(eager, 'slow')];
     expect(slow.statistics.clipFraction).toBeGreaterThan(0);
     expect(slow.statistics.clipFraction).toBe(fast.statistics.clipFraction);
@@ -155,7 +172,9 @@ describe('the public API', () => {
     await eager.sample(start, requests().slice(0, 2));
     expect(eager.tensors).toBe(before);
   });
+});
 
+describe('the public API', () => {
   it('names an operation that it does not have', () => {
     const native = new Native(new EagerBinding());
     const graph = new Graph();

@@ -215,7 +215,7 @@ describe('learning against finite differences and a second optimiser', () => {
       native.create(Float32Array.from(((held ?? weights).get(name) as Matrix).data), shape),
     );
     const referenceLogProbs = score.run(heldParameters, batch);
-    const { gradients, sums } = program.run(
+    const { gradients, sums } = await program.run(
       native,
       parameters,
       zeros,
@@ -226,14 +226,14 @@ describe('learning against finite differences and a second optimiser', () => {
     const plainLoss = referenceLoss(spec, weights, rows, { ...config, aggregation });
     // Each addition tells on these rows, twenty times what the losses may differ by.
     if (added.length > 0) expect(Math.abs(sums.loss - plainLoss)).toBeGreaterThan(1e-4);
-    const scores = native.read(referenceLogProbs);
+    const scores = await native.read(referenceLogProbs);
     rows
       .flatMap((row) => referenceSteps(spec, held ?? weights, row))
       .forEach(({ logProbs, token }, i) => expect(scores[i]).toBeCloseTo(logProbs[token] ?? Number.NaN, 4));
 
     const random = new Random(17);
-    names.forEach(({ name }, i) => {
-      const gradient = native.read(gradients[i] as { id: number; shape: number[] }) as Float32Array;
+    for (const [i, { name }] of names.entries()) {
+      const gradient = (await native.read(gradients[i] as { id: number; shape: number[] })) as Float32Array;
       const scale = Math.sqrt(gradient.reduce((sum, v) => sum + v * v, 0) / gradient.length);
       for (let k = 0; k < 3; k++) {
         const at = random.below(gradient.length);
@@ -248,7 +248,7 @@ describe('learning against finite differences and a second optimiser', () => {
           2e-3 * Math.abs(difference) + 1e-3 * scale + 1e-7,
         );
       }
-    });
+    }
     program.dispose();
     score.dispose();
   });
@@ -293,7 +293,7 @@ describe('learning against finite differences and a second optimiser', () => {
   it.each([
     ['all parameters at once', 2 ** 30],
     ['a few at a time, large ones alone, old tensors let go of', 2000],
-  ])('AdamW as PyTorch states it, after clipping by global norm, %s', (_name, groupBytes) => {
+  ])('AdamW as PyTorch states it, after clipping by global norm, %s', async (_name, groupBytes) => {
     const native = new Native();
     const before = native.tensors;
     const update = new Update(native, spec, groupBytes);
@@ -311,7 +311,7 @@ describe('learning against finite differences and a second optimiser', () => {
       const g = draw(step === 2 ? 1e-6 : 1);
       const norm = Math.sqrt(g.reduce((sum, part) => sum + part.reduce((s, x) => s + x * x, 0), 0));
       const gradients = upload(g);
-      const gradNorm = update.norm(gradients);
+      const gradNorm = await update.norm(gradients);
       expect(gradNorm / norm).toBeCloseTo(1, 4);
       const release = (tensors: readonly NativeTensor[]): void => native.delete(...tensors);
       const result = update.run(state, gradients, gradNorm, settings, step, {
@@ -333,9 +333,10 @@ describe('learning against finite differences and a second optimiser', () => {
         }),
       );
       state = result;
-      result.parameters.forEach((tensor, i) =>
-        native.read(tensor).forEach((value, k) => expect(Math.abs(value - p[i]![k]!)).toBeLessThan(2e-6)),
-      );
+      for (const [i, tensor] of result.parameters.entries())
+        (await native.read(tensor)).forEach((value, k) =>
+          expect(Math.abs(value - p[i]![k]!)).toBeLessThan(2e-6),
+        );
     }
     native.delete(...tensorsOf(state));
     update.dispose();

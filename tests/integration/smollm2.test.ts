@@ -47,9 +47,9 @@ describe.skipIf(reason !== undefined)(`SmolLM2${reason === undefined ? '' : ` ($
     return Math.max(...found.map((x, i) => Math.abs(x - (wanted[i] ?? Number.NaN))));
   };
 
-  it('scores a program as Transformers does', () => {
+  it('scores a program as Transformers does', async () => {
     const { ids, logprobs, best, logits } = expected.text;
-    const { lastLogits, tokenLogProbs } = model.score(ids);
+    const { lastLogits, tokenLogProbs } = await model.score(ids);
     expect(worst(tokenLogProbs, logprobs)).toBeLessThan(CLOSE);
     const order = Array.from(lastLogits.keys()).sort((a, b) => (lastLogits[b] ?? 0) - (lastLogits[a] ?? 0));
     expect(order[0]).toBe(best[0]);

@@ -161,7 +161,11 @@ export class DecodeProgram {
         o.fill(empty, graph.scalar(0)),
         ...before.ownCache,
       ],
-      ([t, , , done]) => o.and(o.less(t as Tensor, steps), o.not(o.all(done as Tensor, [0]))),
+      ([t, , , done]) => {
+        const hasTurns = o.less(t as Tensor, steps);
+        // Elsewhere turns in which nobody is live end the call early; here to know that would be to wait for the device.
+        return native.conditionsFollowShapes ? hasTurns : o.and(hasTurns, o.not(o.all(done as Tensor, [0])));
+      },
       ([t, ...variables]) => {
         const turn = t as Tensor;
         const [rawLogits, state, wasDone, outTokens, outLogProbs, ...cache] = variables as [

@@ -26,7 +26,7 @@ import type { Compute, ModelSpec } from '../port.js';
 import { Tape } from './differentiable.js';
 import { grammarGraph } from './grammar-graph.js';
 import { Graph, type Tensor } from './graph.js';
-import type { Native, NativeTensor, Program } from './native.js';
+import type { Native, NativeTensor, Program, TensorData } from './native.js';
 import { Operations } from './operations.js';
 import { trainedShapes } from './lora.js';
 import { Products } from './products.js';
@@ -200,12 +200,12 @@ export class GradientProgram {
    * @param earlier of the trained ones: gradients to add to; or a scalar 0 for each, before there are any.
    * @returns the sum of `earlier` and this microbatch's gradients, which the caller deletes, and its sums.
    */
-  run(
+  async run(
     native: Native,
     parameters: readonly NativeTensor[],
     earlier: readonly NativeTensor[],
     batch: MicrobatchTensors,
-  ): { gradients: NativeTensor[]; sums: MicrobatchSums } {
+  ): Promise<{ gradients: NativeTensor[]; sums: MicrobatchSums }> {
     const { referenceLogProbs } = batch;
     if (this.#variant.reference !== (referenceLogProbs !== undefined))
       throw new TypeError(
@@ -219,10 +219,13 @@ export class GradientProgram {
       ...(referenceLogProbs === undefined ? [] : [referenceLogProbs]),
     ]);
     const rest = outputs.splice(earlier.length);
-    const [sums, entropy, tokenLoss, logProbs, referenceKl] = rest.map(
-      (tensor) => native.read(tensor) as Float32Array,
-    ) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array?];
-    native.delete(...rest);
+    const [sums, entropy, tokenLoss, logProbs, referenceKl] = (await readAll(native, rest, outputs)) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+      Float32Array,
+      Float32Array?,
+    ];
     const [loss = 0, approxKl = 0, clipped = 0] = sums;
     const all = { loss, approxKl, clipped, entropy, tokenLoss, logProbs };
     return { gradients: outputs, sums: referenceKl === undefined ? all : { ...all, referenceKl } };
@@ -230,5 +233,21 @@ export class GradientProgram {
 
   dispose(): void {
     this.#program.dispose();
+  }
+}
+
+/** Values of `tensors`, which are deleted; `beside` too, where reading fails. */
+async function readAll(
+  native: Native,
+  tensors: readonly NativeTensor[],
+  beside: readonly NativeTensor[],
+): Promise<TensorData[]> {
+  try {
+    return await Promise.all(tensors.map((tensor) => native.read(tensor)));
+  } catch (error) {
+    native.delete(...beside);
+    throw error;
+  } finally {
+    native.delete(...tensors);
   }
 }

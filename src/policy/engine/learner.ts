@@ -96,7 +96,7 @@ export class Learner {
         batch = { ...batch, referenceLogProbs };
       }
       const earlier = gradients ?? model.parameters.map(() => zero);
-      const result = program.run(native, weightsOf(model), earlier, batch);
+      const result = await program.run(native, weightsOf(model), earlier, batch);
       scope.hold(result.gradients);
       scope.delete(inputs);
       if (gradients !== undefined) scope.delete(gradients);
@@ -108,7 +108,7 @@ export class Learner {
       await nextTurn();
     }
     if (gradients === undefined) throw new Error('rows is empty: there is no gradient');
-    const gradNorm = this.#update.norm(gradients);
+    const gradNorm = await this.#update.norm(gradients);
     if (!Number.isFinite(gradNorm) || !Number.isFinite(loss))
       throw new RangeError(
         `optimiser step ${step}: loss is ${loss}, gradient norm is ${gradNorm}; accepted are finite numbers. The step is not taken.`,

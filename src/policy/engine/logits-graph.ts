@@ -31,10 +31,10 @@ export class SequenceLogits {
    * @returns logits after the last token, [vocabulary]; log-probability of each token but the first given those before it,
    * nats, [s - 1].
    */
-  run(
+  async run(
     parameters: readonly NativeTensor[],
     ids: readonly number[],
-  ): { lastLogits: Float32Array; tokenLogProbs: number[] } {
+  ): Promise<{ lastLogits: Float32Array; tokenLogProbs: number[] }> {
     const native = this.#native;
     using scope = new Scope(native);
     const ints = (values: readonly number[], shape: readonly number[]): NativeTensor => {
@@ -55,8 +55,8 @@ export class SequenceLogits {
       const [logProbs, last] = scope.hold(
         this.#head.run([...parameters, hidden, ints(positions, [n]), ints(targets, [n])]),
       ) as [NativeTensor, NativeTensor];
-      tokenLogProbs.push(...native.read(logProbs));
-      if (begin + n === ids.length) lastLogits = Float32Array.from(native.read(last));
+      tokenLogProbs.push(...(await native.read(logProbs)));
+      if (begin + n === ids.length) lastLogits = Float32Array.from(await native.read(last));
       scope.delete([logProbs, last]);
     }
     if (lastLogits.length !== this.#spec.vocabulary)

@@ -134,7 +134,7 @@ export function contentOfModel(
       if (tensor === undefined) throw new Error(`no tensor for ${name}`);
       return part !== 'weights' && moments === 'fresh'
         ? new Float32Array(sizeOf(shapes[at]?.shape ?? []))
-        : (native.read(tensor) as Float32Array);
+        : (native.read(tensor) as Promise<Float32Array>);
     },
   };
 }

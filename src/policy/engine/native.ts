@@ -1,8 +1,6 @@
 /**
- * The native TensorFlow of TensorFlow.js: tensors by id, sessions over graphs. The only file that touches the binding.
- *
- * Backends in order: tfjs-node-gpu on a CUDA device, the same package on CPU. (webgpu needs a browser or a native WebGPU
- * runtime and is not tried in Node.)
+ * Tensors by id and graphs that are run, whatever runs them (backend.ts says which); and TensorFlow's session, by the native
+ * addon of TensorFlow.js.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,8 +8,10 @@ import os from 'node:os';
 import path from 'node:path';
 import type { BackendInfo, Compute } from '../port.js';
 import { sizeOf } from '../shape.js';
-import { DispatchBinding, type OperationBinding } from './dispatch.js';
+import type { OperationAddon } from './dispatch.js';
 import { DTYPE, type DType, type Graph, type Tensor } from './graph.js';
+
+export type TensorData = Float32Array | Int32Array | Uint8Array;
 
 interface TensorMetadata {
   readonly id: number;
@@ -22,7 +22,8 @@ interface TensorMetadata {
 export interface Binding {
   createTensor(shape: readonly number[], dtype: number, data: Float32Array | Int32Array): number;
   deleteTensor(id: number): void;
-  tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
+  /** A copy of the values: at once, or when the device has come so far. */
+  tensorData(id: number): TensorData | Promise<TensorData>;
   loadSavedModel(folder: string, tags: string): number;
   deleteSavedModel(id: number): void;
   runSavedModel(
@@ -37,9 +38,13 @@ export interface Binding {
   /** Where graphs are taken as they are, without a file between. */
   loadGraph?(graph: Graph): number;
   /** Where it is not the addon. */
-  describe?(): Pick<BackendInfo, 'backend' | 'library' | 'reason'>;
+  describe?(): Partial<BackendInfo>;
   /** Types that tensors cannot have; absent: none. */
   readonly lacks?: readonly DType[];
+  /** Whether a loop's condition may depend on what the device computes; absent: it may. */
+  readonly conditionsFollowShapes?: boolean;
+  /** Beyond what is deleted; nothing of the binding is used after it. */
+  close?(): void;
 }
 
 /** A tensor that lives in TensorFlow until it is deleted. */
@@ -51,7 +56,7 @@ export interface NativeTensor {
 export class Native {
   readonly #binding: Binding;
 
-  constructor(binding: Binding = nativeBinding()) {
+  constructor(binding: Binding = sessionBinding()) {
     this.#binding = binding;
   }
 
@@ -87,9 +92,18 @@ export class Native {
     return { id: this.#binding.createTensor(shape, dtype, data), shape };
   }
 
-  /** A copy of the values. */
-  read(tensor: NativeTensor): Float32Array | Int32Array | Uint8Array {
-    return this.#binding.tensorDataSync(tensor.id);
+  /** A copy of the values. @throws Error where the device refused something since the last time. */
+  async read(tensor: NativeTensor): Promise<TensorData> {
+    return this.#binding.tensorData(tensor.id);
+  }
+
+  /** See Binding. */
+  get conditionsFollowShapes(): boolean {
+    return this.#binding.conditionsFollowShapes === true;
+  }
+
+  close(): void {
+    this.#binding.close?.();
   }
 
   delete(...tensors: readonly NativeTensor[]): void {
@@ -111,15 +125,36 @@ export class Native {
   }
 }
 
-export function nativeBinding(): Binding {
+/** What TensorFlow.js's addon has: the same, but that reading is at once. */
+export type Addon = Omit<Binding, 'tensorData' | 'describe'> & { tensorDataSync(id: number): TensorData };
+
+/** TensorFlow's session. @throws Error saying how to set the library up, where it is not. */
+export function sessionBinding(reason?: string): Binding {
+  const addon = loadAddon();
+  return {
+    createTensor: (shape, dtype, data) => addon.createTensor(shape, dtype, data),
+    deleteTensor: (id) => addon.deleteTensor(id),
+    tensorData: (id) => addon.tensorDataSync(id),
+    loadSavedModel: (folder, tags) => addon.loadSavedModel(folder, tags),
+    deleteSavedModel: (id) => addon.deleteSavedModel(id),
+    runSavedModel: (id, inputs, inputNames, outputNames) =>
+      addon.runSavedModel(id, inputs, inputNames, outputNames),
+    isUsingGpuDevice: () => addon.isUsingGpuDevice(),
+    getNumOfTensors: () => addon.getNumOfTensors(),
+    TF_Version: addon.TF_Version,
+    describe: () => (reason === undefined ? {} : { reason }),
+  };
+}
+
+/** The native addon, on a CUDA device where the library finds one. @throws Error as sessionBinding does. */
+export function loadAddon(): OperationAddon {
   const require = createRequire(import.meta.url);
   try {
     const tf = require('@tensorflow/tfjs-node-gpu') as {
-      findBackend(name: string): { binding: OperationBinding };
+      findBackend(name: string): { binding: OperationAddon };
     };
     // By name: another backend may have been chosen for TensorFlow.js's public API.
-    const { binding } = tf.findBackend('tensorflow');
-    return binding.isUsingGpuDevice() ? new DispatchBinding(binding) : binding;
+    return tf.findBackend('tensorflow').binding;
   } catch (error) {
     throw new Error(
       `the TensorFlow library is not set up (${(error as Error).message.split('\n')[0] ?? ''}); run: node scripts/start.mjs --setup-only`,

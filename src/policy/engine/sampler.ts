@@ -271,7 +271,7 @@ export class Sampler {
     scope.hold([result.tokens, result.logProbs, logits, states, ...ownCache]);
     const { state: before } = running;
     scope.delete([...Object.values(inputs), before.logits, before.states, ...before.ownCache]);
-    this.#take(call, rows, result.tokens, result.logProbs, samples);
+    await this.#take(call, rows, result.tokens, result.logProbs, samples);
     scope.delete([result.tokens, result.logProbs]);
     call.options.onProgress?.(call.tokens);
     await nextTurn();
@@ -279,15 +279,17 @@ export class Sampler {
   }
 
   /** Adds a call's tokens to their rows. Rows that end become samples. */
-  #take(
+  async #take(
     call: Call,
     rows: readonly Row[],
     tokenTensor: NativeTensor,
     logProbTensor: NativeTensor,
     samples: Sample[],
-  ): void {
-    const tokens = this.#native.read(tokenTensor);
-    const logProbs = this.#native.read(logProbTensor);
+  ): Promise<void> {
+    const [tokens, logProbs] = await Promise.all([
+      this.#native.read(tokenTensor),
+      this.#native.read(logProbTensor),
+    ]);
     const turns = tokens.length / rows.length;
     rows.forEach((row, r) => {
       if (row.done) return;

@@ -71,11 +71,13 @@ export class Update {
   }
 
   /** The global norm of gradients in the order of trainedShapes. */
-  norm(gradients: readonly NativeTensor[]): number {
+  async norm(gradients: readonly NativeTensor[]): Promise<number> {
     const [norm] = this.#norm.run(gradients) as [NativeTensor];
-    const value = this.#native.read(norm)[0] ?? Number.NaN;
-    this.#native.delete(norm);
-    return value;
+    try {
+      return (await this.#native.read(norm))[0] ?? Number.NaN;
+    } finally {
+      this.#native.delete(norm);
+    }
   }
 
   /**

@@ -100,7 +100,7 @@ export class PretrainedModel {
   }
 
   /** See SequenceLogits.run. */
-  score(ids: readonly number[]): { lastLogits: Float32Array; tokenLogProbs: number[] } {
+  async score(ids: readonly number[]): Promise<{ lastLogits: Float32Array; tokenLogProbs: number[] }> {
     this.checkIds(ids, 'ids');
     this.#logits ??= new SequenceLogits(this.#native, this.spec);
     return this.#logits.run(weightsOf(this.#tensors), ids);
@@ -173,22 +173,22 @@ export class PretrainedModel {
   }
 
   /** A parameter's values, its adapters merged into it. */
-  #merged(name: string): Promise<Float32Array> {
+  async #merged(name: string): Promise<Float32Array> {
     const { frozen, parameters } = this.#tensors;
-    const base = this.#read(parameterShapes(this.spec), frozen ?? parameters, name);
+    const base = await this.#read(parameterShapes(this.spec), frozen ?? parameters, name);
     return mergedParameter(this.spec, name, base, (half) =>
       this.#read(adapterShapes(this.spec), parameters, half),
     );
   }
 
-  #read(
+  async #read(
     shapes: readonly { readonly name: string }[],
     tensors: readonly NativeTensor[],
     name: string,
-  ): Float32Array {
+  ): Promise<Float32Array> {
     const tensor = tensors[shapes.findIndex((shape) => shape.name === name)];
     if (tensor === undefined) throw new Error(`no tensor for ${name}`);
-    return this.#native.read(tensor) as Float32Array;
+    return (await this.#native.read(tensor)) as Float32Array;
   }
 
   /**

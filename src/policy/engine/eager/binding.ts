@@ -1,23 +1,28 @@
 /**
- * The engine on TensorFlow.js's public API: slower, on any of its backends, and the oracle that the session's results are
- * held to. What is slow is the dispatch of each operation from script code.
+ * The engine on TensorFlow.js's public API: on any of its backends, and the oracle that the session's results are held to.
+ * What is slow is the dispatch of each operation from script code.
  */
 import * as tf from '@tensorflow/tfjs';
 import { DTYPE, type Graph } from '../graph.js';
 import type { Binding } from '../native.js';
-import { interpret } from './interpreter.js';
+import type { BackendInfo } from '../../port.js';
+import { Interpreter } from './interpreter.js';
+import { Value } from './value.js';
 
-type Data = Float32Array | Int32Array | Uint8Array;
+export type Data = Float32Array | Int32Array | Uint8Array;
+
+/** A vector of at most so many integers may be sizes: its numbers are known without the device. */
+const MOST_SIZES = 4;
 
 /** On the backend that TensorFlow.js has at the time of each call: `tf.setBackend('cpu')` before, for plain script code. */
 export class EagerBinding implements Binding {
   readonly TF_Version = tf.version_core;
   readonly lacks = ['bfloat16'] as const;
-  readonly #tensors = new Map<number, tf.Tensor>();
-  readonly #graphs = new Map<number, Graph>();
+  readonly #values = new Map<number, Value>();
+  readonly #graphs = new Map<number, { readonly graph: Graph; interpreter?: Interpreter }>();
   #made = 0;
 
-  describe(): { backend: string; library: string; reason: string } {
+  describe(): Pick<BackendInfo, 'backend' | 'library' | 'reason'> {
     return {
       backend: tf.getBackend(),
       library: `TensorFlow.js ${tf.version_core}`,
@@ -25,35 +30,43 @@ export class EagerBinding implements Binding {
     };
   }
 
-  #hold(tensor: tf.Tensor): number {
+  #hold(value: Value): number {
     this.#made += 1;
-    this.#tensors.set(this.#made, tensor);
+    this.#values.set(this.#made, value);
     return this.#made;
   }
 
-  #tensor(id: number): tf.Tensor {
-    const tensor = this.#tensors.get(id);
-    if (tensor === undefined) throw new Error(`tensor ${id} does not exist`);
-    return tensor;
+  #value(id: number): Value {
+    const value = this.#values.get(id);
+    if (value === undefined) throw new Error(`tensor ${id} does not exist`);
+    return value;
   }
 
   createTensor(shape: readonly number[], dtype: number, data: Float32Array | Int32Array): number {
+    const type = dtype === DTYPE.float ? 'float32' : 'int32';
+    if (type === 'int32' && data.length <= MOST_SIZES)
+      return this.#hold(Value.ofNumbers({ dtype: type, shape: [...shape], data: [...data] }));
     // The public API may keep the array it is given.
-    return this.#hold(tf.tensor(data.slice(), [...shape], dtype === DTYPE.float ? 'float32' : 'int32'));
+    return this.#hold(Value.ofTensor(tf.tensor(data.slice(), [...shape], type)));
   }
 
   deleteTensor(id: number): void {
-    this.#tensor(id).dispose();
-    this.#tensors.delete(id);
+    this.#value(id).release();
+    this.#values.delete(id);
   }
 
-  tensorDataSync(id: number): Data {
-    return this.#tensor(id).dataSync<'float32'>().slice();
+  tensorData(id: number): Data | Promise<Data> {
+    return this.#value(id).tensor.dataSync<'float32'>().slice();
+  }
+
+  /** The tensor itself, which stays the binding's. */
+  protected tensorOf(id: number): tf.Tensor {
+    return this.#value(id).tensor;
   }
 
   loadGraph(graph: Graph): number {
     this.#made += 1;
-    this.#graphs.set(this.#made, graph);
+    this.#graphs.set(this.#made, { graph });
     return this.#made;
   }
 
@@ -62,6 +75,7 @@ export class EagerBinding implements Binding {
   }
 
   deleteSavedModel(id: number): void {
+    this.#graphs.get(id)?.interpreter?.dispose();
     this.#graphs.delete(id);
   }
 
@@ -71,14 +85,13 @@ export class EagerBinding implements Binding {
     inputNames: string,
     outputNames: string,
   ): { id: number; shape: readonly number[] }[] {
-    const graph = this.#graphs.get(id);
-    if (graph === undefined) throw new Error(`graph ${id} does not exist`);
+    const held = this.#graphs.get(id);
+    if (held === undefined) throw new Error(`graph ${id} does not exist`);
+    // A graph has one set of outputs: the program's.
+    held.interpreter ??= new Interpreter(held.graph, outputNames.split(','));
     const names = inputNames.split(',');
-    const given = new Map(inputs.map((tensor, i) => [names[i] ?? '', this.#tensor(tensor)]));
-    return interpret(graph, given, outputNames.split(',')).map((tensor) => ({
-      id: this.#hold(tensor),
-      shape: tensor.shape,
-    }));
+    const given = new Map(inputs.map((tensor, i) => [names[i] ?? '', this.#value(tensor)]));
+    return held.interpreter.run(given).map((value) => ({ id: this.#hold(value), shape: value.shape }));
   }
 
   isUsingGpuDevice(): boolean {
@@ -86,6 +99,6 @@ export class EagerBinding implements Binding {
   }
 
   getNumOfTensors(): number {
-    return this.#tensors.size;
+    return this.#values.size;
   }
 }

@@ -1,111 +1,177 @@
 /**
- * Runs a graph node by node: the same step as the session's, without the session. Loops are run as they were built, turn
- * by turn.
+ * Runs a graph step by step: the same results as the session's, without the session. Loops are run as they were built,
+ * turn by turn.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { Attribute, Graph, Loop, Node } from '../graph.js';
-import { KERNELS } from './kernels.js';
+import type { Attribute, Graph, Node } from '../graph.js';
+import { KERNELS, type Run } from './kernels.js';
+import { onNumbers } from './on-numbers.js';
+import { letGo, planOf, type LoopStep, type NodeStep, type Plan } from './plan.js';
+import { MOST_NUMBERS, Value, type Numbers } from './value.js';
 
-type Values = Map<string, tf.Tensor>;
+/** Values by name; what is not here is looked for outside. */
+class Values {
+  readonly #own = new Map<string, Value>();
+  readonly #outside: Values | undefined;
 
-/** Nodes that hand on their first input. */
-const PASSING = new Set(['Enter', 'NextIteration', 'LoopCond']);
+  constructor(outside?: Values) {
+    this.#outside = outside;
+  }
 
-/**
- * @param given values by name of a placeholder, which stay the caller's
- * @returns the values of `outputs`, in order, which the caller disposes of
- * @throws Error naming an operation without a kernel, or a placeholder without a value
- */
-export function interpret(
-  graph: Graph,
-  given: ReadonlyMap<string, tf.Tensor>,
-  outputs: readonly string[],
-): tf.Tensor[] {
-  return tf.tidy(() => {
-    const values: Values = new Map();
-    // Constants first: one that a loop's body was the first to name is used behind the loop, too.
-    for (const node of graph.nodes) if (node.op === 'Const') values.set(`${node.name}:0`, constant(node));
-    const loops = new Map(graph.loops.map((loop) => [loop.begin, loop]));
-    for (let i = 0; i < graph.nodes.length;) {
-      const loop = loops.get(i);
-      if (loop === undefined) {
-        evaluate(graph.nodes[i] as Node, values, given);
-        i += 1;
-      } else {
-        runLoop(graph, loop, values, given);
-        i = loop.end;
-      }
+  find(name: string): Value {
+    const value = this.#own.get(name) ?? this.#outside?.find(name);
+    if (value === undefined) throw new Error(`${name} has no value`);
+    return value;
+  }
+
+  has(name: string): boolean {
+    return this.#own.has(name);
+  }
+
+  set(name: string, value: Value): void {
+    this.#own.set(name, value);
+  }
+
+  letGo(names: Iterable<string>): void {
+    for (const name of names) {
+      this.#own.get(name)?.release();
+      this.#own.delete(name);
     }
-    // Copies: an output may be an input, or stand twice.
-    return outputs.map((name) => tf.clone(valueOf(values, name)));
-  });
+  }
+
+  letGoOfAllBut(kept?: ReadonlySet<Value>): void {
+    for (const value of this.#own.values()) if (kept?.has(value) !== true) value.release();
+    this.#own.clear();
+  }
 }
 
-function evaluate(node: Node, values: Values, given: ReadonlyMap<string, tf.Tensor>): void {
-  const { name, op } = node;
-  if (op === 'Const') return;
-  const first = `${name}:0`;
-  if (op === 'Placeholder') {
-    const value = given.get(first);
-    if (value === undefined) throw new Error(`placeholder ${first} has no value`);
-    values.set(first, value);
-    return;
+export class Interpreter {
+  readonly #plan: Plan;
+  /** Made once. */
+  readonly #constants = new Values();
+  readonly #outputs: readonly string[];
+
+  /** @param outputs names of tensors */
+  constructor(graph: Graph, outputs: readonly string[]) {
+    this.#plan = planOf(graph, outputs);
+    this.#outputs = outputs.map(this.#plan.of);
+    letGo(this.#plan.steps, new Set(this.#outputs));
+    for (const node of this.#plan.constants) this.#constants.set(`${node.name}:0`, constant(node));
   }
-  // What only has to run before stands earlier in the list as it is.
-  const inputs = node.inputs.filter((input) => !input.startsWith('^')).map((input) => valueOf(values, input));
-  if (PASSING.has(op)) {
-    values.set(first, inputs[0] as tf.Tensor);
-    return;
+
+  /**
+   * @param given values by name of a placeholder, which stay the caller's
+   * @returns the values of the outputs, in order, which the caller releases
+   * @throws Error naming an operation without a kernel, a placeholder without a value, or what would have to be read
+   */
+  run(given: ReadonlyMap<string, Value>): Value[] {
+    const inputs = new Values(this.#constants);
+    for (const name of this.#plan.placeholders) {
+      const value = given.get(name);
+      if (value === undefined) throw new Error(`placeholder ${name} has no value`);
+      inputs.set(name, value);
+    }
+    const values = new Values(inputs);
+    const run: Run = { variables: new Map(), handles: 0 };
+    try {
+      // For what is left where a kernel throws.
+      tf.engine().startScope('graph');
+      for (const step of this.#plan.steps)
+        if ('node' in step) evaluate(step, values, run);
+        else runLoop(step, values, run);
+      // Of their own: an output may be an input, or stand twice.
+      return this.#outputs.map((name) => kept(values.find(name).clone()));
+    } finally {
+      tf.engine().endScope();
+      values.letGoOfAllBut();
+      for (const variable of run.variables.values()) variable.dispose();
+    }
   }
-  const kernel = KERNELS[op];
-  if (kernel === undefined) throw new Error(`operation ${op} has no kernel in the public API's interpreter`);
-  const result = kernel(inputs, (key): Attribute | undefined => node.attributes[key]);
-  const list = result instanceof tf.Tensor ? [result] : result;
-  list.forEach((tensor, i) => values.set(`${name}:${i}`, tensor));
+
+  dispose(): void {
+    this.#constants.letGoOfAllBut();
+  }
 }
 
-/**
- * The nodes of a loop stand in the order Enter, Merge, condition, LoopCond, Switch, body, NextIteration, Exit (graph.ts).
- * A turn's values are let go of at its end, but for the variables'.
- */
-function runLoop(graph: Graph, loop: Loop, outer: Values, given: ReadonlyMap<string, tf.Tensor>): void {
-  const nodes = graph.nodes.slice(loop.begin, loop.end);
-  const after = nodes.indexOf(loop.condition) + 1;
-  const asked = nodes.slice(0, after).filter(({ op }) => op !== 'Merge' && op !== 'Enter');
-  const body = nodes.slice(after).filter(({ op }) => op !== 'Switch' && op !== 'Exit');
-  const switches = nodes.filter(({ op }) => op === 'Switch');
-  const exits = nodes.filter(({ op }) => op === 'Exit');
-  // What the loop captured while its condition was built; what enters with the variables is among them.
-  for (const node of nodes.slice(0, after)) if (node.op === 'Enter') evaluate(node, outer, given);
-  let variables = loop.merges.map(({ inputs: [entered] }) => tf.clone(valueOf(outer, entered as string)));
-  for (let goesOn = true; goesOn;) {
-    variables = tf.tidy(() => {
-      const values: Values = new Map(outer);
-      loop.merges.forEach(({ name }, i) => values.set(`${name}:0`, variables[i] as tf.Tensor));
-      for (const node of asked) evaluate(node, values, given);
-      goesOn = valueOf(values, `${loop.condition.name}:0`).dataSync()[0] !== 0;
-      if (!goesOn) return variables.map((variable) => tf.clone(variable));
-      for (const { name, inputs } of switches) values.set(`${name}:1`, valueOf(values, inputs[0] as string));
-      for (const node of body) evaluate(node, values, given);
-      const next = loop.merges.map(({ inputs }) => tf.clone(valueOf(values, inputs[1] as string)));
-      tf.dispose(variables);
-      return next;
-    });
-  }
-  exits.forEach(({ name }, i) => outer.set(`${name}:0`, variables[i] as tf.Tensor));
-}
-
-function valueOf(values: Values, name: string): tf.Tensor {
-  const value = values.get(name.includes(':') ? name : `${name}:0`);
-  if (value === undefined) throw new Error(`${name} has no value`);
+/** Outlives the run's scope. */
+function kept(value: Value): Value {
+  if (value.numbers === undefined) tf.keep(value.tensor);
   return value;
 }
 
-function constant({ attributes: { value } }: Node): tf.Tensor {
+function evaluate(step: NodeStep, values: Values, run: Run): void {
+  const { node, inputs: names, lets } = step;
+  const { name, op } = node;
+  const inputs = names.map((input) => values.find(input));
+  const attribute = (key: string): Attribute | undefined => node.attributes[key];
+  const known = withoutDevice(op, inputs, attribute, run);
+  if (known !== undefined) values.set(`${name}:0`, Value.ofNumbers(known));
+  else {
+    const kernel = KERNELS[op];
+    if (kernel === undefined)
+      throw new Error(`operation ${op} has no kernel in the public API's interpreter`);
+    const results = tf.tidy(() => [kernel(inputs, attribute, run)].flat());
+    results.forEach((tensor, i) => values.set(`${name}:${i}`, Value.ofTensor(tensor)));
+  }
+  values.letGo(lets);
+}
+
+function withoutDevice(
+  op: string,
+  inputs: readonly Value[],
+  attribute: (key: string) => Attribute | undefined,
+  run: Run,
+): Numbers | undefined {
+  if (op === 'VarHandleOp') return { dtype: 'int32', shape: [], data: [(run.handles += 1)] };
+  if (op !== 'Shape')
+    return onNumbers(
+      op,
+      inputs.map(({ numbers }) => numbers),
+      attribute,
+    );
+  const shape = inputs[0]?.shape ?? [];
+  return { dtype: 'int32', shape: [shape.length], data: shape };
+}
+
+/** A turn's values are let go of as they are done with; its variables, at the turn's end. */
+function runLoop(step: LoopStep, outer: Values, run: Run): void {
+  const { variables, condition, goesOn, body, lets } = step;
+  let current = variables.map(({ initial }) => outer.find(initial).clone());
+  for (;;) {
+    const asked = new Values(outer);
+    variables.forEach(({ inside }, i) => asked.set(inside, current[i] as Value));
+    const turn = new Values(asked);
+    for (const node of condition) evaluate(node, turn, run);
+    if (turn.find(goesOn).read()[0] === 0) {
+      turn.letGoOfAllBut();
+      break;
+    }
+    for (const node of body) evaluate(node, turn, run);
+    const taken = new Set<Value>();
+    const next = variables.map(({ next: name }) => {
+      const value = turn.find(name);
+      // What is held elsewhere, too, needs an owner of its own.
+      if (taken.has(value) || !(turn.has(name) || asked.has(name))) return value.clone();
+      taken.add(value);
+      return value;
+    });
+    for (const value of current) if (!taken.has(value)) value.release();
+    turn.letGoOfAllBut(taken);
+    current = next;
+  }
+  variables.forEach(({ exit }, i) => outer.set(exit, current[i] as Value));
+  outer.letGo(lets);
+}
+
+function constant({ attributes: { value } }: Node): Value {
   if (value === undefined || !('tensor' in value)) throw new Error('a constant has no value');
-  const { dtype, shape, content } = value.tensor;
+  const { shape, content } = value.tensor;
   const bytes = Uint8Array.from(content).buffer;
-  return dtype === 'float'
-    ? tf.tensor(new Float32Array(bytes), [...shape], 'float32')
-    : tf.tensor(new Int32Array(bytes), [...shape], 'int32');
+  const [dtype, data] =
+    value.tensor.dtype === 'float'
+      ? (['float32', new Float32Array(bytes)] as const)
+      : (['int32', new Int32Array(bytes)] as const);
+  return data.length <= MOST_NUMBERS
+    ? Value.ofNumbers({ dtype, shape, data: [...data] })
+    : Value.ofTensor(tf.keep(tf.tensor(data, [...shape], dtype)));
 }
