@@ -2,7 +2,6 @@
  * The engine on WebGPU: the public API's interpreter (eager/), whose kernels are queued on the device; only what is asked
  * for is waited for. What the device refuses comes to light with the next read, and is never a result.
  */
-import type * as tf from '@tensorflow/tfjs';
 import type { BackendInfo } from '../../port.js';
 import { EagerBinding, type Data } from '../eager/binding.js';
 import type { OpenDevice } from './device.js';
