@@ -46,8 +46,7 @@ const plain =
   (inputs) =>
     f(...inputs.map(({ tensor }) => tensor));
 const unary = (f: (x: tf.Tensor) => tf.Tensor): Kernel => plain((x) => f(x));
-const binary = (f: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor): Kernel =>
-  plain((a, b) => f(a, b));
+const binary = (f: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor): Kernel => plain((a, b) => f(a, b));
 /** Terms of one kernel: a WebGPU device may bind as few as 8 tensors to one, the result among them. */
 const TERMS = 7;
 
@@ -124,8 +123,7 @@ export const KERNELS: Readonly<Record<string, Kernel>> = {
   Reshape: ([x, shape]) => tf.reshape(tensor(x), numbers(shape)),
   Range: ([start, stop, step]) => tf.range(number(start), number(stop), number(step), 'int32'),
   Transpose: ([x, permutation]) => tf.transpose(tensor(x), numbers(permutation)),
-  GatherV2: ([table, indices, axis]) =>
-    tf.gather(tensor(table), tensor(indices), number(axis)),
+  GatherV2: ([table, indices, axis]) => tf.gather(tensor(table), tensor(indices), number(axis)),
   GatherNd: ([table, indices]) => tf.gatherND(tensor(table), tensor(indices)),
   UnsortedSegmentSum: ([rows, segments, count]) =>
     tf.unsortedSegmentSum(tensor(rows), tensor(segments) as tf.Tensor1D, number(count)),

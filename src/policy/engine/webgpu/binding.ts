@@ -38,7 +38,7 @@ export class WebgpuBinding extends EagerBinding {
   }
 
   override async tensorData(id: number): Promise<Data> {
-    const reading = (this.tensorOf(id)).data<'float32'>();
+    const reading = this.tensorOf(id).data<'float32'>();
     const refusals = this.#refusals();
     const [data] = await Promise.all([reading, refusals]);
     this.#trim();
