@@ -35,7 +35,8 @@ export function makeLifecycle(
               libc: interpreter.libc,
               isolation: interpreter.isolation,
               policyBackend: backend.backend,
-              policyLibrary: backend.library,
+              policyLibrary:
+                backend.adapter === undefined ? backend.library : `${backend.library}, on ${backend.adapter}`,
               initialCheckpointDigest: null,
               originJson,
             }),

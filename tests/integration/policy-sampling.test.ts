@@ -154,7 +154,7 @@ describe('truncation', () => {
       p: fc.double({ min: 0.01, max: 1, noNaN: true }),
       minP: fc.double({ min: 0, max: 1, noNaN: true }),
     });
-    await await fc.assert(
+    await fc.assert(
       fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 5 }), async (rows) => {
         const made = [
           native.create(Float32Array.from(rows.flatMap(({ order }) => order)), [rows.length, n]),

@@ -6,7 +6,7 @@
  * features that is not one, and tells nobody what the device refuses.
  */
 import { createRequire } from 'node:module';
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 
 /** What is used of an adapter. */
 export interface AdapterDescription {
@@ -129,6 +129,8 @@ export async function openDevice(
   const refused = accepts(description);
   if (refused !== undefined) return refused;
   alive.add(gpu);
+  // Not earlier: where no adapter will do, an engine starts without it.
+  const tf = await import('@tensorflow/tfjs');
   const device = await adapter.requestDevice({
     requiredFeatures: ['timestamp-query'].filter((feature) => adapter.features.has(feature)),
     requiredLimits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit] as number])),
