@@ -78,6 +78,7 @@ export class Native {
     return this.#binding.getNumOfTensors();
   }
 
+  /** @param data not to be used afterwards: the tensor may share its memory, and steps in place write there. */
   create(data: Float32Array | Int32Array, shape: readonly number[]): NativeTensor {
     const size = sizeOf(shape);
     if (size !== data.length)
