@@ -21,8 +21,15 @@ import { Operations } from './operations.js';
 import { StepInPlace } from './update-in-place.js';
 import { adamScalars, steppedParameter, type Release } from './update-step.js';
 
-/** Bytes of parameters that are stepped in one call; of a parameter that is larger, those of a block. */
-const GROUP_BYTES = 8 * 2 ** 20;
+export interface UpdateBytes {
+  /** Of parameters that are stepped into new tensors in one call; a larger model is stepped in place where it may be. */
+  readonly group: number;
+  /** Of parameters that are stepped in place in one call. What a call needs for a while should lie in a core's caches. */
+  readonly block: number;
+}
+
+/** Blocks of 1 to 2 MiB cost 0.9 times what new tensors do, of 8 MiB 1.3 times (docs/LOG.md, 2026-11-28). */
+const BYTES: UpdateBytes = { group: 64 * 2 ** 20, block: 2 * 2 ** 20 };
 
 export type AdamSettings = Pick<
   LearnConfig,
@@ -49,17 +56,19 @@ export function groupsOf(sizes: readonly number[], bytes: number): [number, numb
 export class Update {
   readonly #native: Native;
   readonly #groups: readonly (readonly [number, number])[];
+  readonly #blocks: readonly (readonly [number, number])[];
   readonly #norm: Program;
   /** By number of parameters: shapes are free. Built when first asked for. */
   readonly #steps = new Map<number, Program>();
   readonly #inPlace: StepInPlace;
 
-  constructor(native: Native, spec: ModelSpec, groupBytes = GROUP_BYTES) {
+  constructor(native: Native, spec: ModelSpec, bytes = BYTES) {
     this.#native = native;
     const sizes = trainedShapes(spec).map(({ shape }) => 4 * sizeOf(shape));
-    this.#groups = groupsOf(sizes, groupBytes);
+    this.#groups = groupsOf(sizes, bytes.group);
+    this.#blocks = groupsOf(sizes, bytes.block);
     this.#norm = normProgram(native, sizes.length);
-    this.#inPlace = new StepInPlace(native, groupBytes);
+    this.#inPlace = new StepInPlace(native, bytes.block);
   }
 
   /** The global norm of gradients in the order of trainedShapes. */
@@ -97,15 +106,17 @@ export class Update {
       maxGradNorm > 0 ? Math.min(1, maxGradNorm / (norm + 1e-6)) : 1,
     );
     const [vector] = scope.hold([this.#native.create(values, [values.length])] as const);
-    // A small model costs least in one call that writes each result once.
     const inPlace = release.model !== undefined && this.#groups.length > 1;
-    const made = this.#groups.map(([begin, end]) => {
-      const own = [model.parameters, model.first, model.second].map((list) => list.slice(begin, end));
+    const made = (inPlace ? this.#blocks : this.#groups).map(([begin, end]) => {
+      const own = [model.parameters, model.first, model.second].flatMap((list) => list.slice(begin, end));
       const taken = gradients.slice(begin, end);
-      const outputs = inPlace
-        ? this.#inPlace.run(own.flat(), taken, vector, scope, release)
-        : scope.hold(this.#stepOf(end - begin).run([...own.flat(), ...taken, vector]));
-      if (!inPlace) release.model?.(own.flat());
+      let outputs: readonly NativeTensor[];
+      if (inPlace) {
+        outputs = this.#inPlace.run(own, taken, vector, scope, release);
+      } else {
+        outputs = scope.hold(this.#stepOf(taken.length).run([...own, ...taken, vector]));
+        release.model?.(own);
+      }
       release.gradients(taken);
       return outputs;
     });
