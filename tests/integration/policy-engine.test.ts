@@ -291,12 +291,13 @@ describe('learning against finite differences and a second optimiser', () => {
   });
 
   it.each([
-    ['all parameters at once', 2 ** 30],
-    ['a few at a time, large ones alone, old tensors let go of', 2000],
-  ])('AdamW as PyTorch states it, after clipping by global norm, %s', async (_name, groupBytes) => {
+    ['all parameters at once', { group: 2 ** 30, block: 2000 }, true],
+    ['in place, a few at a time, large ones by rows', { group: 2000, block: 700 }, true],
+    ['into new tensors, a few at a time', { group: 2000, block: 700 }, false],
+  ])('AdamW as PyTorch states it, after clipping by global norm, %s', async (_name, bytes, consumed) => {
     const native = new Native();
     const before = native.tensors;
-    const update = new Update(native, spec, groupBytes);
+    const update = new Update(native, spec, bytes);
     const random = new Random(23);
     const shapes = parameterShapes(spec);
     const sizes = shapes.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
@@ -314,11 +315,18 @@ describe('learning against finite differences and a second optimiser', () => {
       const gradNorm = await update.norm(gradients);
       expect(gradNorm / norm).toBeCloseTo(1, 4);
       const release = (tensors: readonly NativeTensor[]): void => native.delete(...tensors);
+      const read = async (tensor: NativeTensor): Promise<number[]> => Array.from(await native.read(tensor));
+      const old = await Promise.all(tensorsOf(state).map(read));
       const result = update.run(state, gradients, gradNorm, settings, step, {
         gradients: release,
-        model: release,
+        ...(consumed ? { model: release } : {}),
       });
+      if (!consumed) {
+        expect(await Promise.all(tensorsOf(state).map(read))).toEqual(old);
+        release(tensorsOf(state));
+      }
       expect(native.tensors - before).toBe(3 * shapes.length);
+      expect(result.parameters.map(({ shape }) => shape)).toEqual(shapes.map(({ shape }) => shape));
       const clip = Math.min(1, settings.maxGradNorm / (norm + 1e-6));
       const [b1, b2] = settings.betas;
       p.forEach((values, i) =>

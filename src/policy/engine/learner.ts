@@ -23,8 +23,8 @@ export interface StepOptions {
   /** All parameters of the policy that `config.klCoefficient` holds this one to; given with it only. */
   readonly reference?: readonly NativeTensor[] | undefined;
   /**
-   * The tensors of `model` are the step's: each is deleted when its successor is there, so that no second model is in
-   * memory, and all are gone when the step fails. Default: they remain the caller's.
+   * The tensors of `model` are the step's: a large model's successor is written into them, so that no second one is in
+   * memory, and all are gone when the step fails. Default: they remain the caller's, as they are.
    */
   readonly consume?: boolean;
 }
@@ -115,9 +115,7 @@ export class Learner {
       );
     const next = this.#update.run(model, gradients, gradNorm, config, step, {
       gradients: (tensors) => scope.delete(tensors),
-      model: (tensors) => {
-        if (consume) scope.delete(tensors);
-      },
+      ...(consume ? { model: (tensors) => scope.delete(tensors) } : {}),
     });
     totals.steps += 1;
     totals.loss += loss;

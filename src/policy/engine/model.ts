@@ -10,7 +10,9 @@ import type { ModelSpec } from '../port.js';
 import type { NamedTensor } from '../safetensors/format.js';
 import type { TensorSource } from '../safetensors/reader.js';
 import { sizeOf } from '../shape.js';
+import { Graph } from './graph.js';
 import type { Native, NativeTensor } from './native.js';
+import { Operations } from './operations.js';
 import { trainedCount, trainedShapes } from './lora.js';
 import { initialValues, parameterShapes, type ParameterShape } from './parameters.js';
 
@@ -103,8 +105,30 @@ async function uploadNamed(
   }
 }
 
-const zeros = (native: Native, shapes: readonly Named[]): NativeTensor[] =>
-  shapes.map(({ shape }) => native.create(new Float32Array(sizeOf(shape)), shape));
+/** Made by TensorFlow: script memory never holds them. */
+function zeros(native: Native, shapes: readonly Named[]): NativeTensor[] {
+  const graph = new Graph();
+  const o = new Operations(graph);
+  const sizes = graph.placeholder('int');
+  const program = native.compile(graph, [sizes], [o.fill(sizes, graph.scalar(0))]);
+  const made: NativeTensor[] = [];
+  try {
+    for (const { shape } of shapes) {
+      const vector = native.create(Int32Array.from(shape), [shape.length]);
+      try {
+        made.push(...program.run([vector]));
+      } finally {
+        native.delete(vector);
+      }
+    }
+    return made;
+  } catch (error) {
+    native.delete(...made);
+    throw error;
+  } finally {
+    program.dispose();
+  }
+}
 
 /** Parameters with the moments of an optimiser that has not stepped. */
 export function freshModel(

@@ -43,6 +43,8 @@ export interface Binding {
   readonly lacks?: readonly DType[];
   /** Whether a loop's condition may depend on what the device computes; absent: it may. */
   readonly conditionsFollowShapes?: boolean;
+  /** Whether rows are updated where they lie, in host memory, which is dearer than a device's time; absent: not so. */
+  readonly updatesInPlace?: boolean;
   /** Beyond what is deleted; nothing of the binding is used after it. */
   close?(): void;
 }
@@ -84,6 +86,7 @@ export class Native {
     return this.#binding.getNumOfTensors();
   }
 
+  /** @param data not to be used afterwards: the tensor may share its memory, and steps in place write there. */
   create(data: Float32Array | Int32Array, shape: readonly number[]): NativeTensor {
     const size = sizeOf(shape);
     if (size !== data.length)
@@ -100,6 +103,11 @@ export class Native {
   /** See Binding. */
   get conditionsFollowShapes(): boolean {
     return this.#binding.conditionsFollowShapes === true;
+  }
+
+  /** See Binding. */
+  get updatesInPlace(): boolean {
+    return this.#binding.updatesInPlace === true;
   }
 
   close(): void {
@@ -142,6 +150,7 @@ export function sessionBinding(reason?: string): Binding {
     isUsingGpuDevice: () => addon.isUsingGpuDevice(),
     getNumOfTensors: () => addon.getNumOfTensors(),
     TF_Version: addon.TF_Version,
+    updatesInPlace: true,
     describe: () => (reason === undefined ? {} : { reason }),
   };
 }

@@ -109,12 +109,12 @@ export class Operations {
 
   /** 0, 1, ..., count - 1 */
   range(count: Tensor): Tensor {
-    return this.graph.op1(
-      'Range',
-      [this.graph.int(0), count, this.graph.int(1)],
-      { Tidx: { type: 'int' } },
-      'int',
-    );
+    return this.rangeBetween(this.graph.int(0), count);
+  }
+
+  /** begin, begin + 1, ..., end - 1 */
+  rangeBetween(begin: Tensor, end: Tensor): Tensor {
+    return this.graph.op1('Range', [begin, end, this.graph.int(1)], { Tidx: { type: 'int' } }, 'int');
   }
 
   /** Size of one axis, as a scalar symbol. */

@@ -31,6 +31,7 @@ import type {
 import { checkLearnConfig } from './learn-config.js';
 import { Learner } from './learner.js';
 import { checkLora, initialAdapters } from './lora.js';
+import { collectArrays } from './memory.js';
 import { checkRow } from './microbatch.js';
 import {
   contentOfModel,
@@ -182,6 +183,7 @@ export class TensorflowEngine implements PolicyEngine {
         this.#frozen.delete(digest);
         this.#native.delete(...tensors);
       }
+    collectArrays();
   }
 
   async sample(

@@ -8,8 +8,8 @@
  *
  * The last form is one operation's, which goes over memory once (Operations.adam).
  *
- * The norm comes first, over all gradients. Then parameters are stepped in groups of bounded size: what is new and what
- * is old are in memory together for one group alone, where the old ones may be let go of.
+ * The norm comes first, over all gradients. Then parameters are stepped in groups of bounded size. A large model that the
+ * caller has done with is stepped in place where it lies in host memory; else the results are new tensors.
  */
 import type { LearnConfig, ModelSpec } from '../port.js';
 import { sizeOf } from '../shape.js';
@@ -18,11 +18,18 @@ import { trainedShapes } from './lora.js';
 import type { ModelTensors } from './model.js';
 import { Scope, type Native, type NativeTensor, type Program } from './native.js';
 import { Operations } from './operations.js';
-import { adamScalars, type Release } from './update-step.js';
-import { LargeStep } from './update-large.js';
+import { StepInPlace } from './update-in-place.js';
+import { adamScalars, steppedParameter, type Release } from './update-step.js';
 
-/** Bytes of parameters that are stepped in one call; a parameter that is larger is stepped by itself (update-large.ts). */
-const GROUP_BYTES = 64 * 2 ** 20;
+export interface UpdateBytes {
+  /** Of parameters that are stepped into new tensors in one call; a larger model is stepped in place where it may be. */
+  readonly group: number;
+  /** Of parameters that are stepped in place in one call. What a call needs for a while should lie in a core's caches. */
+  readonly block: number;
+}
+
+/** Blocks of 1 to 2 MiB cost 0.9 times what new tensors do, of 8 MiB 1.3 times (docs/LOG.md, 2026-11-28). */
+const BYTES: UpdateBytes = { group: 64 * 2 ** 20, block: 2 * 2 ** 20 };
 
 export type AdamSettings = Pick<
   LearnConfig,
@@ -49,25 +56,19 @@ export function groupsOf(sizes: readonly number[], bytes: number): [number, numb
 export class Update {
   readonly #native: Native;
   readonly #groups: readonly (readonly [number, number])[];
+  readonly #blocks: readonly (readonly [number, number])[];
   readonly #norm: Program;
-  /** By number of parameters: shapes are free. */
+  /** By number of parameters: shapes are free. Built when first asked for. */
   readonly #steps = new Map<number, Program>();
-  readonly #large: LargeStep | undefined;
-  readonly #isLarge: (begin: number) => boolean;
+  readonly #inPlace: StepInPlace;
 
-  constructor(native: Native, spec: ModelSpec, groupBytes = GROUP_BYTES) {
+  constructor(native: Native, spec: ModelSpec, bytes = BYTES) {
     this.#native = native;
     const sizes = trainedShapes(spec).map(({ shape }) => 4 * sizeOf(shape));
-    const bytesOf = ([begin, end]: readonly [number, number]): number =>
-      sizes.slice(begin, end).reduce((sum, bytes) => sum + bytes, 0);
-    // The largest comes last, when the other gradients are gone.
-    this.#groups = groupsOf(sizes, groupBytes).sort((a, b) => bytesOf(a) - bytesOf(b));
+    this.#groups = groupsOf(sizes, bytes.group);
+    this.#blocks = groupsOf(sizes, bytes.block);
     this.#norm = normProgram(native, sizes.length);
-    this.#isLarge = (begin) => (sizes[begin] ?? 0) > groupBytes;
-    const grouped = this.#groups.filter(([begin]) => !this.#isLarge(begin));
-    for (const count of new Set(grouped.map(([begin, end]) => end - begin)))
-      this.#steps.set(count, stepProgram(native, count));
-    this.#large = grouped.length < this.#groups.length ? new LargeStep(native) : undefined;
+    this.#inPlace = new StepInPlace(native, bytes.block);
   }
 
   /** The global norm of gradients in the order of trainedShapes. */
@@ -83,7 +84,7 @@ export class Update {
   /**
    * @param norm of the gradients.
    * @param step number of this step, from 1: the moments' bias correction.
-   * @returns new tensors, the caller's; frozen ones are the model's.
+   * @returns the caller's, under new names; frozen ones are the model's.
    */
   run(
     model: ModelTensors,
@@ -107,35 +108,38 @@ export class Update {
       maxGradNorm > 0 ? Math.min(1, maxGradNorm / (norm + 1e-6)) : 1,
     );
     const [vector] = scope.hold([this.#native.create(values, [values.length])] as const);
-    const made = new Map<number, NativeTensor[]>();
-    for (const [begin, end] of this.#groups) {
-      const own = [model.parameters, model.first, model.second].map((list) => list.slice(begin, end));
+    const inPlace = release.model !== undefined && this.#groups.length > 1 && this.#native.updatesInPlace;
+    const made = (inPlace ? this.#blocks : this.#groups).map(([begin, end]) => {
+      const own = [model.parameters, model.first, model.second].flatMap((list) => list.slice(begin, end));
       const taken = gradients.slice(begin, end);
-      if (this.#large !== undefined && this.#isLarge(begin)) {
-        const held = own.flat() as [NativeTensor, NativeTensor, NativeTensor];
-        const hold = (tensor: NativeTensor): NativeTensor => scope.hold([tensor] as const)[0];
-        made.set(begin, this.#large.run(held, taken[0] as NativeTensor, vector, release, hold));
-        continue;
+      let outputs: readonly NativeTensor[];
+      if (inPlace) {
+        outputs = this.#inPlace.run(own, taken, vector, scope, release);
+      } else {
+        outputs = scope.hold(this.#stepOf(taken.length).run([...own, ...taken, vector]));
+        release.model?.(own);
       }
-      const step = this.#steps.get(end - begin) as Program;
-      made.set(begin, scope.hold(step.run([...own.flat(), ...taken, vector])));
       release.gradients(taken);
-      release.model(own.flat());
-    }
+      return outputs;
+    });
     const part = (which: number): NativeTensor[] =>
-      [...made]
-        .sort(([a], [b]) => a - b)
-        .flatMap(([, outputs]) => {
-          const n = outputs.length / 3;
-          return scope.release(outputs.slice(which * n, (which + 1) * n));
-        });
+      made.flatMap((outputs) => {
+        const n = outputs.length / 3;
+        return scope.release(outputs.slice(which * n, (which + 1) * n));
+      });
     return { ...model, parameters: part(0), first: part(1), second: part(2) };
+  }
+
+  #stepOf(count: number): Program {
+    let program = this.#steps.get(count);
+    if (program === undefined) this.#steps.set(count, (program = stepProgram(this.#native, count)));
+    return program;
   }
 
   dispose(): void {
     this.#norm.dispose();
     for (const program of this.#steps.values()) program.dispose();
-    this.#large?.dispose();
+    this.#inPlace.dispose();
   }
 }
 
@@ -155,10 +159,10 @@ function stepProgram(native: Native, count: number): Program {
   const group = (): Tensor[] => Array.from({ length: count }, () => graph.placeholder('float'));
   const [parameters, first, second, gradients] = [group(), group(), group(), group()];
   const settings = graph.placeholder('float');
-  const { rate, b1, b2, epsilon, shrink, clip } = adamScalars(o, settings);
+  const scalars = adamScalars(o, settings);
   const next = parameters.map((p, i) => {
     const [m, v, g] = [first[i], second[i], gradients[i]] as [Tensor, Tensor, Tensor];
-    return o.adam({ p: o.mul(p, shrink), m, v, g: o.mul(g, clip) }, { rate, b1, b2, epsilon });
+    return steppedParameter(o, { p, m, v, g }, scalars);
   });
   return native.compile(
     graph,

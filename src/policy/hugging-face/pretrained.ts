@@ -8,7 +8,7 @@ import { placeFolder } from '../../archive/place-folder.js';
 import { checkLearnConfig } from '../engine/learn-config.js';
 import { Learner } from '../engine/learner.js';
 import { SequenceLogits } from '../engine/logits-graph.js';
-import { requireMemory } from '../engine/memory.js';
+import { collectArrays, requireMemory } from '../engine/memory.js';
 import { checkRow } from '../engine/microbatch.js';
 import { adapterShapes, trainedCount } from '../engine/lora.js';
 import { mergedParameter } from '../engine/merge-adapters.js';
@@ -73,6 +73,7 @@ export class PretrainedModel {
       if (adapterFolder !== undefined) adapter = await openPeftAdapter(adapterFolder, model.spec);
       requireMemory(`the weights of ${folder}`, BYTES * parameterCount(model.spec));
       const weights = await uploadWeights(native, model.spec, model.source);
+      collectArrays();
       if (adapter === undefined)
         return new PretrainedModel(native, model, { ...NOTHING, parameters: weights });
       const spec = { ...model.spec, lora: adapter.lora };

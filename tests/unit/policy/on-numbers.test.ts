@@ -40,7 +40,7 @@ describe('a plan', () => {
     const b = o.mul(a, a);
     const c = o.identity(b);
     const d = o.add(c, x);
-    const plan = planOf(graph);
+    const plan = planOf(graph, [d.name]);
     expect(plan.of(c.name)).toBe(b.name);
     letGo(plan.steps, new Set([plan.of(d.name)]));
     expect(plan.steps.map(({ lets }) => lets)).toEqual([[], [a.name], [b.name]]);

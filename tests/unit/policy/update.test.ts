@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryNeededError, requireMemory } from '../../../src/policy/engine/memory.js';
+import { blockPlan } from '../../../src/policy/engine/update-in-place.js';
 import { groupsOf } from '../../../src/policy/engine/update.js';
 
 describe('groups of parameters', () => {
@@ -20,6 +21,28 @@ describe('groups of parameters', () => {
             // Greedy: the next one would not have fitted.
             if (end < sizes.length) expect(sum + (sizes[end] ?? 0)).toBeGreaterThan(bytes);
           }
+        },
+      ),
+    );
+  });
+});
+
+describe('blocks of a parameter', () => {
+  it('hold no more than they may unless one row alone does, of units that divide the rows', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 3000 }),
+        fc.integer({ min: 1, max: 20 }),
+        fc.integer({ min: 1, max: 5000 }),
+        (rows, rowBytes, blockBytes) => {
+          const [units, block] = blockPlan(rows, rows * rowBytes, blockBytes);
+          expect(rows % units).toBe(0);
+          expect(block).toBeGreaterThanOrEqual(1);
+          const blockRows = (rows / units) * block;
+          expect(blockRows === 1 || blockRows * rowBytes <= blockBytes).toBe(true);
+          // No more calls than about twice what the largest blocks would need.
+          const most = Math.min(rows, Math.max(1, Math.floor(blockBytes / rowBytes)));
+          expect(2 * blockRows).toBeGreaterThan(most);
         },
       ),
     );
