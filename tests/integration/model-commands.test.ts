@@ -95,7 +95,52 @@ describe('azr model', () => {
     });
   });
 
+  it('generate draws as generation_config.json says, unless an option does', async () => {
+    const model = path.join(folder, 'draws');
+    await cp(MODEL, model, { recursive: true });
+    const { prompt, tokens } = expected.greedy;
+    const args = [
+      'model',
+      'generate',
+      '--model',
+      model,
+      '--ids',
+      prompt.join(','),
+      '--max-new',
+      '24',
+      '--json',
+    ];
+    const ids = async (...more: string[]): Promise<number[]> =>
+      (await azrJson<{ ids: number[] }>([...args, ...more])).ids;
+    // Without do_sample Transformers is greedy.
+    expect(await ids()).toEqual(tokens);
+    expect(await ids('--temperature', '1')).not.toEqual(tokens);
+    const says = (fields: object): Promise<void> =>
+      writeFile(path.join(model, 'generation_config.json'), JSON.stringify(fields));
+    await says({ do_sample: true, temperature: 1.5, repetition_penalty: 1.2 });
+    const { code, out, err } = await azr(args);
+    expect([code, err]).toEqual([0, expect.stringMatching(/not applied: repetition_penalty 1\.2/)]);
+    const drawn = (JSON.parse(out) as { ids: number[] }).ids;
+    expect(drawn).not.toEqual(tokens);
+    expect(await ids('--temperature', '1.5')).toEqual(drawn);
+    expect(await ids('--top-k', '1')).toEqual(tokens);
+    await says({ do_sample: true, top_k: 1, eos_token_id: tokens[4] });
+    expect(await ids()).toEqual(tokens.slice(0, tokens.indexOf(tokens[4] ?? -1) + 1));
+  });
+
   it.each([
+    [
+      ['generate', '--ids', '1', '--max-new', '1', '--top-p', '0'],
+      /--top-p is "0"; accepted are numbers above 0/,
+    ],
+    [
+      ['generate', '--ids', '1', '--max-new', '1', '--top-k', '-1'],
+      /--top-k is "-1"; accepted are integers from 0/,
+    ],
+    [
+      ['generate', '--ids', '1', '--max-new', '1', '--min-p', '2'],
+      /--min-p is "2"; accepted are numbers from 0 to 1/,
+    ],
     [['logits', '--ids', '1,96'], /ids holds token 96; accepted are integers from 0 to 95/],
     [['logits', '--ids', '1,x'], /--ids is "x"; accepted are tokens/],
     [['generate', '--ids', '1', '--max-new', '1024'], /accepted is a sum of at most context, 1024/],

@@ -79,6 +79,7 @@ export class Learner {
     const [zero] = scope.hold([native.create(Float32Array.of(0), [])] as const);
     let gradients: NativeTensor[] | undefined;
     let loss = 0;
+    let approxKl = 0;
     for (const indices of planMicrobatches(rows.map(inputLength), config.microbatchRows)) {
       signal?.throwIfAborted();
       const part = indices.map((index) => {
@@ -102,6 +103,7 @@ export class Learner {
       if (gradients !== undefined) scope.delete(gradients);
       gradients = result.gradients;
       loss += result.sums.loss;
+      approxKl += result.sums.approxKl;
       addTokens(totals, part, result.sums);
       onRows?.();
       // Lets a cancellation in.
@@ -109,9 +111,10 @@ export class Learner {
     }
     if (gradients === undefined) throw new Error('rows is empty: there is no gradient');
     const gradNorm = this.#update.norm(gradients);
-    if (!Number.isFinite(gradNorm) || !Number.isFinite(loss))
+    // A clipped ratio may overflow without a trace in loss and gradient: such a row was not sampled from this policy.
+    if (![gradNorm, loss, approxKl].every(Number.isFinite))
       throw new RangeError(
-        `optimiser step ${step}: loss is ${loss}, gradient norm is ${gradNorm}; accepted are finite numbers. The step is not taken.`,
+        `optimiser step ${step}: loss is ${loss}, gradient norm is ${gradNorm}, the sum of (ratio - 1) - log ratio is ${approxKl}; accepted are finite numbers. The step is not taken.`,
       );
     const next = this.#update.run(model, gradients, gradNorm, config, step, {
       gradients: (tensors) => scope.delete(tensors),

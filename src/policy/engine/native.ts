@@ -49,6 +49,7 @@ export interface NativeTensor {
 
 export class Native {
   readonly #binding: Binding;
+  #programs = 0;
 
   constructor(binding: Binding = nativeBinding()) {
     this.#binding = binding;
@@ -72,6 +73,11 @@ export class Native {
       throw new RangeError(
         `compute is bfloat16; the backend ${this.describe(1).backend} has no such type: accepted is float32`,
       );
+  }
+
+  /** Graphs in sessions: each takes every shape, so that their number does not grow with the shapes that are met. */
+  get programs(): number {
+    return this.#programs;
   }
 
   get tensors(): number {
@@ -98,15 +104,22 @@ export class Native {
   /** @param inputs placeholders of the graph. */
   compile(graph: Graph, inputs: readonly Tensor[], outputs: readonly Tensor[]): Program {
     const taken = this.#binding.loadGraph?.(graph);
-    if (taken !== undefined) return new Program(this.#binding, taken, inputs, outputs);
+    if (taken !== undefined) return this.#program(taken, inputs, outputs);
     const folder = mkdtempSync(path.join(os.tmpdir(), 'azr-graph-'));
     try {
       writeFileSync(path.join(folder, 'saved_model.pb'), graph.savedModel());
       const id = this.#binding.loadSavedModel(folder, 'serve');
-      return new Program(this.#binding, id, inputs, outputs);
+      return this.#program(id, inputs, outputs);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  }
+
+  #program(id: number, inputs: readonly Tensor[], outputs: readonly Tensor[]): Program {
+    this.#programs += 1;
+    return new Program(this.#binding, id, inputs, outputs, () => {
+      this.#programs -= 1;
+    });
   }
 }
 
@@ -158,10 +171,18 @@ export class Program {
   readonly #id: number;
   readonly #inputs: string;
   readonly #outputs: string;
+  readonly #onDispose: () => void;
   readonly inputTypes: readonly DType[];
 
-  constructor(binding: Binding, id: number, inputs: readonly Tensor[], outputs: readonly Tensor[]) {
+  constructor(
+    binding: Binding,
+    id: number,
+    inputs: readonly Tensor[],
+    outputs: readonly Tensor[],
+    onDispose: () => void,
+  ) {
     this.#binding = binding;
+    this.#onDispose = onDispose;
     this.#id = id;
     this.#inputs = inputs.map(({ name }) => name).join(',');
     this.#outputs = outputs.map(({ name }) => name).join(',');
@@ -180,5 +201,6 @@ export class Program {
 
   dispose(): void {
     this.#binding.deleteSavedModel(this.#id);
+    this.#onDispose();
   }
 }

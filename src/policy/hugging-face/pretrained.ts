@@ -19,7 +19,15 @@ import { checkTokens } from '../engine/grammar-states.js';
 import { Sampler } from '../engine/sampler.js';
 import { newTotals, statisticsOf } from '../engine/statistics.js';
 import { Succession } from '../engine/succession.js';
-import type { LearnConfig, LearnRow, LearnStatistics, ModelSpec, Sample, SampleRequest } from '../port.js';
+import type {
+  LearnConfig,
+  LearnRow,
+  LearnStatistics,
+  ModelSpec,
+  Sample,
+  SampleOptions,
+  SampleRequest,
+} from '../port.js';
 import type { FolderOptions } from '../safetensors/writer.js';
 import { CONFIG_FILE, nameDtype } from './config.js';
 import { openHuggingFaceModel, type HuggingFaceModel } from './folder.js';
@@ -68,6 +76,7 @@ export class PretrainedModel {
     { adapter: adapterFolder }: { readonly adapter?: string } = {},
   ): Promise<PretrainedModel> {
     const model = await openHuggingFaceModel(folder);
+    await (await ModelTokenizer.find(folder))?.checkFits(model.spec.vocabulary);
     let adapter: PeftAdapter | undefined;
     try {
       if (adapterFolder !== undefined) adapter = await openPeftAdapter(adapterFolder, model.spec);
@@ -107,9 +116,9 @@ export class PretrainedModel {
   }
 
   /** Samples in request order. @throws RangeError for a request that the model cannot serve. */
-  generate(requests: readonly SampleRequest[]): Promise<Sample[]> {
+  generate(requests: readonly SampleRequest[], options: SampleOptions = {}): Promise<Sample[]> {
     this.#sampler ??= new Sampler(this.#native, this.spec);
-    return this.#sampler.sample(weightsOf(this.#tensors), requests);
+    return this.#sampler.sample(weightsOf(this.#tensors), requests, options);
   }
 
   /**
@@ -144,9 +153,9 @@ export class PretrainedModel {
    * @throws RangeError for another.
    */
   async checkSave(folder: string, what: 'model' | 'adapter' = 'model'): Promise<void> {
-    const fail = (what: string): never => {
+    const fail = (why: string): never => {
       throw new RangeError(
-        `the folder to write is ${folder}, ${what}; accepted is a new or empty one, or ${what === 'model' ? 'a model' : 'an adapter'} of before, which is replaced`,
+        `the folder to write is ${folder}, ${why}; accepted is a new or empty one, or ${what === 'model' ? 'a model' : 'an adapter'} of before, which is replaced`,
       );
     };
     if (path.resolve(folder) === path.resolve(this.model.folder)) fail("the model's own");
