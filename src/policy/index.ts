@@ -27,6 +27,16 @@ export class EngineDiedError extends Error {
   override readonly name = 'EngineDiedError';
 }
 
+/** What the system does to a process that asks for more memory than there is, and what the C++ library does of its own. */
+const MEMORY_SIGNALS: readonly (string | null)[] = ['SIGKILL', 'SIGABRT'];
+
+function deathOf(code: number | null, signal: string | null, last: string): string {
+  const how = `the policy engine ended (${signal ?? `exit code ${code ?? '?'}`})${last === '' ? '' : `: ${last}`}`;
+  return MEMORY_SIGNALS.includes(signal) || /bad_alloc|OOM|out of memory/i.test(last)
+    ? `${how}. Most often the machine's memory ran out: fewer rows at once (learner.microbatchRows), activations computed again (policy.gradientCheckpointing), shorter completions (policy.maxResponseTokens) or adapters (policy.loraRank) need less. Finished steps are kept`
+    : how;
+}
+
 /** @throws Error saying how to set TensorFlow up, where it is not. */
 export async function createPolicyEngine(options: PolicyEngineOptions = {}): Promise<PolicyEngine> {
   const threads = options.threads ?? availableParallelism();
@@ -95,9 +105,7 @@ class EngineHost {
       });
       child.on('error', reject);
       child.on('exit', (code, signal) => {
-        const error = new EngineDiedError(
-          `the policy engine ended (${signal ?? `exit code ${code ?? '?'}`})${log.last === '' ? '' : `: ${log.last}`}`,
-        );
+        const error = new EngineDiedError(deathOf(code, signal, log.last));
         reject(error);
         this.#starting = undefined;
         this.#child = undefined;

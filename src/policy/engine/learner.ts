@@ -13,6 +13,7 @@ import { inputLength, lossTokens, microbatchTensors, planMicrobatches } from './
 import { tensorsOf, weightsOf, type ModelTensors } from './model.js';
 import { Scope, type Native, type NativeTensor } from './native.js';
 import { ScoreProgram } from './score-graph.js';
+import { requireStepMemory, type MicrobatchSize } from './step-memory.js';
 import type { StepTotals } from './statistics.js';
 import { Update } from './update.js';
 
@@ -49,6 +50,7 @@ export class Learner {
    * @param kind `policy`: the clipped policy loss; `likelihood`: rows' log-probabilities and advantages are not looked at.
    * @param step number of this step, from 1: the moments' bias correction.
    * @returns new tensors.
+   * @throws MemoryNeededError where the machine cannot hold a microbatch, before the first.
    * @throws RangeError when the gradient is not finite: the step is not taken; or where `config.compute` is not to be had.
    */
   async step(
@@ -80,7 +82,10 @@ export class Learner {
     let gradients: NativeTensor[] | undefined;
     let loss = 0;
     let approxKl = 0;
-    for (const indices of planMicrobatches(rows.map(inputLength), config.microbatchRows)) {
+    const microbatches = planMicrobatches(rows.map(inputLength), config.microbatchRows);
+    for (const size of microbatches.map((indices) => sizeOfMicrobatch(rows, indices)))
+      requireStepMemory(this.#spec, size, variant.recompute);
+    for (const indices of microbatches) {
       signal?.throwIfAborted();
       const part = indices.map((index) => {
         const row = rows[index] as LearnRow;
@@ -148,6 +153,15 @@ export class Learner {
     for (const program of this.#scores.values()) program.dispose();
     this.#update.dispose();
   }
+}
+
+function sizeOfMicrobatch(rows: readonly LearnRow[], indices: readonly number[]): MicrobatchSize {
+  const part = indices.map((index) => rows[index] as LearnRow);
+  return {
+    rows: part.length,
+    length: Math.max(...part.map(inputLength)),
+    targets: part.reduce((sum, row) => sum + lossTokens(row), 0),
+  };
 }
 
 /** The vector `settings` of learner-graph.ts. */

@@ -28,7 +28,9 @@ import type {
   SampleOptions,
   SampleRequest,
 } from '../port.js';
+import { ModelFileError } from '../safetensors/format.js';
 import type { FolderOptions } from '../safetensors/writer.js';
+import { ModelTokenizer } from '../tokenizer/index.js';
 import { CONFIG_FILE, nameDtype } from './config.js';
 import { openHuggingFaceModel, type HuggingFaceModel } from './folder.js';
 import { copyModelFiles } from './model-files.js';
@@ -76,9 +78,9 @@ export class PretrainedModel {
     { adapter: adapterFolder }: { readonly adapter?: string } = {},
   ): Promise<PretrainedModel> {
     const model = await openHuggingFaceModel(folder);
-    await (await ModelTokenizer.find(folder))?.checkFits(model.spec.vocabulary);
     let adapter: PeftAdapter | undefined;
     try {
+      await checkTokenizer(folder, model.spec.vocabulary);
       if (adapterFolder !== undefined) adapter = await openPeftAdapter(adapterFolder, model.spec);
       requireMemory(`the weights of ${folder}`, BYTES * parameterCount(model.spec));
       const weights = await uploadWeights(native, model.spec, model.source);
@@ -225,6 +227,18 @@ export class PretrainedModel {
     this.#sampler?.dispose();
     this.#learner?.dispose();
   }
+}
+
+/**
+ * One that cannot be read is for those to name who need it: tokens go without.
+ * @throws ModelFileError for a tokenizer that is another model's.
+ */
+async function checkTokenizer(folder: string, vocabulary: number): Promise<void> {
+  const tokenizer = await ModelTokenizer.find(folder).catch((error: unknown) => {
+    if (error instanceof ModelFileError) return undefined;
+    throw error;
+  });
+  tokenizer?.checkFits(vocabulary);
 }
 
 const NOTHING: ModelTensors = { parameters: [], first: [], second: [] };
