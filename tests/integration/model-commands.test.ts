@@ -196,6 +196,39 @@ describe('azr learner step', () => {
     expect(Math.abs(second.loss - (adamW.after10.losses[1] ?? Number.NaN))).toBeLessThan(1e-4);
   });
 
+  it('has statistics by group where rows name one', async () => {
+    const batch = path.join(folder, 'groups.json');
+    const rows = expected.policy.rows.map((row, i) => ({
+      ...row,
+      ...(i < 2 ? { group: 'solve.abduction' } : {}),
+    }));
+    await writeFile(batch, JSON.stringify(rows));
+    const { tokens, loss, groups } = await azrJson<{
+      tokens: number;
+      loss: number;
+      groups: Record<string, { rows: number; tokens: number; loss: number; entropy: number }>;
+    }>([
+      ...[
+        'learner',
+        'step',
+        '--model',
+        MODEL,
+        '--batch',
+        batch,
+        '--out',
+        path.join(folder, 'grouped'),
+        '--json',
+      ],
+      ...['--clip-low', `${expected.policy.clipLow}`, '--clip-high', `${expected.policy.clipHigh}`],
+    ]);
+    expect(Object.keys(groups)).toEqual(['batch', 'solve.abduction']);
+    expect(groups['solve.abduction']?.rows).toBe(2);
+    const sum = (of: (group: { tokens: number; loss: number }) => number): number =>
+      Object.values(groups).reduce((all, group) => all + of(group), 0);
+    expect(sum((group) => group.tokens)).toBe(tokens);
+    expect(sum((group) => group.tokens * group.loss) / tokens).toBeCloseTo(loss, 5);
+  });
+
   it('names a row that does not fit, and a folder that is not its to replace', async () => {
     const batch = path.join(folder, 'wrong.json');
     await writeFile(
@@ -209,7 +242,9 @@ describe('azr learner step', () => {
     await writeFile(batch, JSON.stringify(expected.policy.rows));
     const taken = await azr([...args, ROOT]);
     expect(taken.code).toBe(2);
-    expect(taken.err).toMatch(/which holds other files; accepted is a new or empty one/);
+    expect(taken.err).toMatch(
+      /which holds other files; accepted is a new or empty one, or a model of before/,
+    );
   });
 
   it('trains an adapter over a model, which logits and generate then take', async () => {
