@@ -251,10 +251,9 @@ describe.each(directories.filter((name) => !trained.includes(name)))('%s', (name
     const file = path.join(scratch, `${name}.json`);
     await writeFile(file, JSON.stringify(expected.policy.rows));
     const rows = await readBatchFile(file);
-    const [wide, after] = ['wide', 'after'].map((to) => path.join(scratch, `${name}-${to}`)) as [
-      string,
-      string,
-    ];
+    const [wide, after, same] = ['wide', 'after', 'same'].map((to) =>
+      path.join(scratch, `${name}-${to}`),
+    ) as [string, string, string];
     const narrow = await PretrainedModel.load(native, path.join(ROOT, name));
     await narrow.save(wide);
     const model = await PretrainedModel.load(native, wide);
@@ -262,8 +261,8 @@ describe.each(directories.filter((name) => !trained.includes(name)))('%s', (name
     for (let i = 0; i < 2; i++)
       expect(await narrow.step(rows, config)).toEqual(await model.step(rows, config));
     await narrow.save(after);
-    await model.save(wide);
-    const [a, b] = [await openSafetensorsFolder(after), await openSafetensorsFolder(wide)];
+    await model.save(same);
+    const [a, b] = [await openSafetensorsFolder(after), await openSafetensorsFolder(same)];
     for (const parameter of a.names())
       expect((await a.read(parameter)).data).toEqual((await b.read(parameter)).data);
     await a.close();
