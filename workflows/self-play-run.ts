@@ -22,6 +22,7 @@ import type {
   ScoreLine,
   SelfPlayRunInput,
 } from './types.js';
+import type { BackendInfo } from '../src/policy/port.js';
 import type { IterationSummary, StepContext } from './types.js';
 
 export const pause = defineSignal<[string?]>('pause');
@@ -38,6 +39,7 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
   let stopping = false;
   let lastIteration: IterationSummary | null = null;
   const scores: ScoreLine[] = [];
+  let engine: BackendInfo | null = null;
 
   setHandler(pause, (reason) => void (paused = reason ?? 'asked for'));
   setHandler(resume, () => void (paused = null));
@@ -54,6 +56,7 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
     iterations: schedule.iterations,
     step,
     checkpointVersion: state?.checkpoint.version ?? 0,
+    backend: engine,
     lastIteration,
     scores,
   }));
@@ -74,6 +77,7 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
     if (state === undefined) {
       const { preset, configJson, configHash, originJson = '' } = input;
       const [interpreter, backend] = await Promise.all([sandbox.describeSandbox(), learner.describeEngine()]);
+      engine = backend;
       const run = await orchestrate.startRun({
         runId,
         preset,

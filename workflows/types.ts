@@ -5,7 +5,7 @@
  * Kafka. All of this is JSON of a few hundred bytes.
  */
 import type { EventReference, Offsets } from '../pipelines/event-log.js';
-import type { CheckpointRef } from '../src/policy/port.js';
+import type { BackendInfo, CheckpointRef } from '../src/policy/port.js';
 
 export type { CheckpointRef, EventReference, Offsets };
 
@@ -109,6 +109,8 @@ export interface RunProgress {
   /** The step under way. */
   readonly step: string;
   readonly checkpointVersion: number;
+  /** What runs the policy; null before it is known, and in a history that another one goes on from. */
+  readonly backend: BackendInfo | null;
   readonly lastIteration: IterationSummary | null;
   readonly scores: readonly ScoreLine[];
 }

@@ -5,6 +5,8 @@ import path from 'node:path';
 import { repositoryRoot } from '../../src/config/paths.js';
 import { loadStackConfig, type StackConfig } from '../../src/config/stack.js';
 import { runningSupervisor } from '../../src/config/stack-state.js';
+import { createPolicyEngine } from '../../src/policy/index.js';
+import { backendText } from '../../src/policy/port.js';
 import { askSupervisor, type ControlStatus } from './control.js';
 import { findJava } from './java.js';
 import { externalServices } from './plan.js';
@@ -42,6 +44,7 @@ export async function doctor(given?: StackConfig): Promise<DoctorReport> {
       ...(config.clickhouse.url === undefined ? [clickhouseCheck()] : []),
       await sandboxCheck(),
       tensorflowCheck(),
+      await backendCheck(),
       folderCheck(config),
       diskCheck(config),
       memoryCheck(),
@@ -138,6 +141,20 @@ function tensorflowCheck(): DoctorCheck {
     detail: missing.length === 0 ? 'library and addon are in place' : `${missing.join(', ')} missing`,
     remedy: SETUP,
   };
+}
+
+/** Really starts the engine: what it would run on, and why. */
+async function backendCheck(): Promise<DoctorCheck> {
+  const name = 'policy engine';
+  try {
+    const engine = await createPolicyEngine({ threads: 1 });
+    const { backend, device } = engine.backend;
+    const detail = `${backend} on the ${device.toUpperCase()}: ${backendText(engine.backend)}`;
+    await engine.close();
+    return { name, ok: true, detail };
+  } catch (error) {
+    return failed(name, error);
+  }
 }
 
 function folderCheck({ dataDir }: StackConfig): DoctorCheck {

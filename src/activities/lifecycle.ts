@@ -5,6 +5,7 @@ import type { OrchestrateSteps } from '../../workflows/steps.js';
 import type { CommonDependencies } from './dependencies.js';
 import { earlierFacts } from './earlier.js';
 import { withHeartbeat } from './heartbeat.js';
+import { backendText } from '../policy/port.js';
 
 export interface LifecycleDependencies extends CommonDependencies {
   readonly brokers: readonly string[];
@@ -35,8 +36,7 @@ export function makeLifecycle(
               libc: interpreter.libc,
               isolation: interpreter.isolation,
               policyBackend: backend.backend,
-              policyLibrary:
-                backend.adapter === undefined ? backend.library : `${backend.library}, on ${backend.adapter}`,
+              policyLibrary: backendText(backend),
               initialCheckpointDigest: null,
               originJson,
             }),

@@ -10,14 +10,17 @@ import { topicOf } from '../../pipelines/topics.js';
 import type { EventDataByType } from '../../schemas/generated/events.js';
 import { UsageError } from '../config/errors.js';
 import { modelFolder } from '../config/model-folder.js';
+import type { HuggingFacePolicyConfig } from '../config/policy.js';
 import { checkRunConfig } from '../config/presets.js';
 import { openCheckpoint, openFrozen, type OpenCheckpoint } from '../learner/checkpoint.js';
 import { mergedParameter } from '../policy/engine/merge-adapters.js';
-import { CONFIG_FILE, nameDtype } from '../policy/hugging-face/config.js';
+import { CONFIG_FILE, nameDtype, readHuggingFaceConfig } from '../policy/hugging-face/config.js';
 import { configOfSpec } from '../policy/hugging-face/config-of-spec.js';
 import { copyModelFiles } from '../policy/hugging-face/model-files.js';
 import { writePeftAdapter } from '../policy/hugging-face/peft.js';
 import { writeParameters } from '../policy/hugging-face/weights.js';
+import type { ModelSpec } from '../policy/port.js';
+import { ModelFileError } from '../policy/safetensors/format.js';
 import type { Dtype } from '../policy/safetensors/dtypes.js';
 import { checkpointAt, completedIteration, completedRun } from './completed-run.js';
 import { modelCard, type CardFacts } from './model-card.js';
@@ -34,12 +37,14 @@ export interface ExportModelOptions {
   readonly dtype: Dtype;
   /** The adapters alone; default false. */
   readonly adapters?: boolean;
+  /** Whose configuration and tokenizer are written; default: where the run found the model that it began from. */
+  readonly model?: string;
 }
 
 /**
  * @returns undefined where the log has no RunStarted of that run.
- * @throws UsageError where the iteration is not completed, its checkpoint is missing, the folder is in use, or adapters are
- * asked for of a run that trains every weight.
+ * @throws UsageError where the iteration is not completed, its checkpoint is missing, the folder is in use, adapters are
+ * asked for of a run that trains every weight, or the model that the run began from is not here, or another.
  * @throws CorruptCheckpointError naming a damaged file.
  */
 export async function exportModel(
@@ -84,7 +89,10 @@ export async function exportModel(
         await writeFile(path.join(beside, 'README.md'), modelCard(facts, 'adapters'));
         return;
       }
-      const base = config.policy.kind === 'huggingface' ? await modelFolder(config.policy) : undefined;
+      const base =
+        config.policy.kind === 'huggingface'
+          ? await beginningOf(runId, config.policy, checkpoint.spec, options.model)
+          : undefined;
       const file = path.join(beside, CONFIG_FILE);
       if (base === undefined)
         await writeFile(file, `${JSON.stringify(configOfSpec(checkpoint.spec), null, 2)}\n`);
@@ -97,6 +105,35 @@ export async function exportModel(
     await checkpoint.close();
   }
   return facts;
+}
+
+/**
+ * The folder of the model that a run began from; it may have come from another machine without it.
+ * @throws UsageError where it is not here, or is another.
+ */
+async function beginningOf(
+  runId: string,
+  policy: HuggingFacePolicyConfig,
+  { lora: _adapters, ...spec }: ModelSpec,
+  given: string | undefined,
+): Promise<string> {
+  const folder = given === undefined ? await modelFolder(policy) : path.resolve(given);
+  const accepted = `accepted is --model DIR, a folder with ${CONFIG_FILE} and tokenizer of ${policy.model}`;
+  if (folder === undefined)
+    throw new UsageError(`run ${runId} began from ${policy.model}, which is not installed here; ${accepted}`);
+  const found = await readHuggingFaceConfig(folder, spec.untied === true).catch((error: unknown) => {
+    if (!(error instanceof ModelFileError)) throw error;
+    throw new UsageError(`run ${runId} began from the model in ${folder}: ${error.message}; ${accepted}`, {
+      cause: error,
+    });
+  });
+  const sorted = (fields: object): string =>
+    JSON.stringify(Object.entries(fields).sort(([a], [b]) => (a < b ? -1 : 1)));
+  if (sorted(found.spec) !== sorted(spec))
+    throw new UsageError(
+      `the model in ${folder} is another than run ${runId} began from: its configuration says ${sorted(found.spec)}, the checkpoint ${sorted(spec)}; ${accepted}`,
+    );
+  return folder;
 }
 
 /** One parameter after the other, with what its adapters add. */

@@ -25,9 +25,17 @@ export function addExportCommands(program: Command): void {
     .argument('<dir>', 'a new or an empty folder')
     .option('--dtype <type>', 'of the weights that are written: F32, F16, BF16', 'F32')
     .option('--lora', 'the adapters alone, as PEFT loads them; without it they are merged into the weights')
+    .option(
+      '--model <dir>',
+      'the model that the run began from, for its configuration and tokenizer; default: where the run found it',
+    )
     .option('--json', 'print the facts of the model card as JSON')
     .action(
-      async (at: string, folder: string, options: { dtype: string; lora?: boolean; json?: boolean }) => {
+      async (
+        at: string,
+        folder: string,
+        options: { dtype: string; lora?: boolean; model?: string; json?: boolean },
+      ) => {
         const { run: runId, iteration } = parseRunPoint(at);
         const dtype = dtypeOption(options.dtype);
         const session = await openSession();
@@ -40,6 +48,7 @@ export function addExportCommands(program: Command): void {
             dataFolder: session.config.dataDir,
             dtype,
             adapters: options.lora === true,
+            ...(options.model === undefined ? {} : { model: options.model }),
           });
           if (facts === undefined) throw await unknownRun(session, runId);
           if (options.json === true) sayJson(facts);

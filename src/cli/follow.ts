@@ -1,5 +1,6 @@
 /** Follows a run to its end: a line for every iteration, by the workflow's progress query. */
 import { WorkflowFailedError, type Client } from '@temporalio/client';
+import { backendText } from '../policy/port.js';
 import type { RunProgress } from '../../workflows/types.js';
 
 export interface FollowEnd {
@@ -19,6 +20,7 @@ export async function follow(
   let lastLine = '';
   let iteration = -1;
   let scored = 0;
+  let saidBackend = false;
   const began = Date.now();
   const at = (): string => `${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s`;
   for (;;) {
@@ -26,6 +28,11 @@ export async function follow(
     const status = (await handle.describe()).status.name;
     const progress = await handle.query<RunProgress>('progress').catch(() => undefined);
     if (progress !== undefined) {
+      if (progress.backend !== null && !saidBackend) {
+        const { backend, threads } = progress.backend;
+        print(`${at()}  policy on ${backend}, ${threads} threads: ${backendText(progress.backend)}`);
+        saidBackend = true;
+      }
       if (progress.scores.length < scored) scored = 0;
       if (progress.scores.length > scored) {
         print(`${at()}  held-out: ${scoreText(progress.scores.slice(scored))}`);

@@ -1,7 +1,7 @@
 /** `azr learner step`: one update of a model folder from a batch in a file. */
 import type { Command } from 'commander';
 import { UsageError } from '../config/errors.js';
-import { readBatchFile } from '../learner/batch-file.js';
+import { NO_GROUP, readBatchFile } from '../learner/batch-file.js';
 import { COMPUTES, type LearnConfig } from '../policy/port.js';
 import { say, sayJson } from './output.js';
 import { dtypeOption, naming, numberOption, withPretrained } from './pretrained.js';
@@ -55,7 +55,8 @@ export function addLearnerCommands(program: Command): void {
       'after',
       `
 mask and oldLogprobs have one entry a token of ids (the first is not looked at), or one a token but the first, as
-\`azr model logits\` prints them. The optimiser begins anew: betas 0.9 and 0.999, epsilon 1e-8.`,
+\`azr model logits\` prints them. Rows may have a group, as in "solve.abduction": the metrics then have these too, each with
+its rows, tokens, entropy and loss. The optimiser begins anew: betas 0.9 and 0.999, epsilon 1e-8.`,
     )
     .action(async (options: StepOptions) => {
       const rows = await naming(() => readBatchFile(options.batch));
@@ -66,7 +67,8 @@ mask and oldLogprobs have one entry a token of ids (the first is not looked at),
         async (model) => {
           const what = options.adapter === undefined ? 'model' : 'adapter';
           await model.checkSave(options.out, what);
-          const { groups: _one, ...statistics } = await model.step(rows, config);
+          const { groups, ...means } = await model.step(rows, config);
+          const statistics = rows.some(({ group }) => group !== NO_GROUP) ? { ...means, groups } : means;
           await (what === 'model'
             ? model.save(options.out, { dtype })
             : model.saveAdapter(options.out, { dtype }));

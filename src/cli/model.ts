@@ -2,11 +2,18 @@
 import type { Command } from 'commander';
 import { UsageError } from '../config/errors.js';
 import { endTokens, parameterCount } from '../policy/engine/parameters.js';
+import {
+  drawOf,
+  GENERATION_CONFIG_FILE,
+  notBuiltFields,
+  readGenerationSampling,
+  type Draw,
+} from '../policy/hugging-face/generation-config.js';
 import { openHuggingFaceModel } from '../policy/hugging-face/folder.js';
 import type { PretrainedModel } from '../policy/hugging-face/pretrained.js';
 import { ModelTokenizer, TOKENIZER_FILE } from '../policy/tokenizer/index.js';
 import { addModelFetchCommand } from './model-fetch.js';
-import { say, sayJson } from './output.js';
+import { say, sayJson, tell } from './output.js';
 import { idsOption, naming, numberOption, withPretrained } from './pretrained.js';
 
 const ADAPTER_HELP = 'a low-rank adapter as PEFT lays it out, over the model';
@@ -17,7 +24,10 @@ interface GenerateOptions {
   readonly prompt?: string;
   readonly ids?: string;
   readonly maxNew: string;
-  readonly temperature: string;
+  readonly temperature?: string;
+  readonly topK?: string;
+  readonly topP?: string;
+  readonly minP?: string;
   readonly seed: string;
   readonly json?: boolean;
 }
@@ -65,9 +75,19 @@ export function addModelCommands(program: Command): void {
     .option('--prompt <text>', `needs ${TOKENIZER_FILE} in the folder`)
     .option('--ids <ids>', 'the prompt as tokens, as in 1,2,3')
     .requiredOption('--max-new <n>', 'at most this many tokens')
-    .option('--temperature <t>', '0 is greedy', '1')
+    .option('--temperature <t>', '0 is greedy')
+    .option('--top-k <k>', 'draw from the k likeliest tokens; 0 is all')
+    .option('--top-p <p>', 'draw from the fewest tokens that have this mass; 1 is all')
+    .option('--min-p <p>', 'draw from tokens at least this share as likely as the likeliest; 0 is all')
     .option('--seed <n>', 'of the sample', '0')
     .option('--json', 'print {ids, text, logprobs} as JSON; text is null without a tokenizer')
+    .addHelpText(
+      'after',
+      `
+Where no option speaks, ${GENERATION_CONFIG_FILE} does (temperature, top_k, top_p, min_p, stop_strings, eos_token_id), and
+as in Transformers the likeliest tokens are taken unless it says do_sample. A temperature above 0 or a truncation asks for a
+sample. logprobs are those of the model: temperature 1, nothing truncated.`,
+    )
     .action(async (options: GenerateOptions) => {
       if ((options.prompt === undefined) === (options.ids === undefined))
         throw new UsageError(
@@ -80,19 +100,36 @@ export function addModelCommands(program: Command): void {
           'integers from 1',
           (n) => Number.isInteger(n) && n >= 1,
         ),
-        temperature: numberOption('--temperature', options.temperature, 'numbers from 0', (n) => n >= 0),
         seed: numberOption('--seed', options.seed, 'integers', Number.isSafeInteger),
       };
+      const asked = askedDraw(options);
       const ids = options.ids === undefined ? undefined : idsOption(options.ids);
       const result = await withPretrained(
         options.model,
-        (model) => generate(model, options.prompt, ids, request),
+        (model) => generate(model, options.prompt, ids, request, asked),
         options,
       );
       if (options.json === true) sayJson(result);
       else say(result.text ?? result.ids.join(','));
     });
   addModelFetchCommand(group);
+}
+
+/** What the options say of the draw. */
+function askedDraw({ temperature, topK, topP, minP }: GenerateOptions): Partial<Draw> {
+  const number = (
+    option: string,
+    text: string | undefined,
+    accepted: string,
+    ok: (n: number) => boolean,
+  ): number | undefined => (text === undefined ? undefined : numberOption(option, text, accepted, ok));
+  const asked = {
+    temperature: number('--temperature', temperature, 'numbers from 0', (n) => Number.isFinite(n) && n >= 0),
+    topK: number('--top-k', topK, 'integers from 0, which is all', (n) => Number.isInteger(n) && n >= 0),
+    topP: number('--top-p', topP, 'numbers above 0, up to 1', (n) => n > 0 && n <= 1),
+    minP: number('--min-p', minP, 'numbers from 0 to 1', (n) => n >= 0 && n <= 1),
+  };
+  return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
 }
 
 async function modelInfo(folder: string): Promise<Record<string, unknown>> {
@@ -136,7 +173,8 @@ async function generate(
   model: PretrainedModel,
   prompt: string | undefined,
   given: readonly number[] | undefined,
-  request: { maxTokens: number; temperature: number; seed: number },
+  request: { maxTokens: number; seed: number },
+  asked: Partial<Draw>,
 ): Promise<{ ids: readonly number[]; text: string | null; logprobs: readonly number[] }> {
   const { folder } = model.model;
   const tokenizer = await fittingTokenizer(folder, model.spec.vocabulary);
@@ -145,9 +183,27 @@ async function generate(
     throw new UsageError(
       `--prompt needs a tokenizer, and ${folder} has no ${TOKENIZER_FILE}; accepted is --ids`,
     );
-  const [sample] = await model.generate([
-    { id: given === undefined ? '--prompt' : '--ids', prompt: ids, ...request },
-  ]);
+  const said = await readGenerationSampling(folder);
+  const unread = await notBuiltFields(folder);
+  if (said.stop !== undefined && tokenizer === undefined)
+    unread.push(`stop_strings, without ${TOKENIZER_FILE}`);
+  if (unread.length > 0) tell(`${GENERATION_CONFIG_FILE}: not applied: ${unread.join('; ')}`);
+  const stops =
+    said.stop === undefined || tokenizer === undefined
+      ? undefined
+      : { stop: said.stop, tokenTexts: tokenizer.tokenTexts(model.spec.vocabulary) };
+  const [sample] = await model.generate(
+    [
+      {
+        id: given === undefined ? '--prompt' : '--ids',
+        prompt: ids,
+        ...request,
+        ...drawOf(said, asked),
+        ...(stops === undefined ? {} : { stop: stops.stop }),
+      },
+    ],
+    stops === undefined ? {} : { tokenTexts: stops.tokenTexts },
+  );
   if (sample === undefined) throw new Error('the sampler gave nothing');
   return {
     ids: sample.tokens,

@@ -13,6 +13,9 @@ import type {
   Sample,
   SampleOptions,
 } from './port.js';
+import { CorruptCheckpointError } from '../learner/checkpoint.js';
+import { MemoryNeededError } from './engine/memory.js';
+import { ModelFileError } from './safetensors/format.js';
 import { engineVariables } from './engine/environment.js';
 
 export interface PolicyEngineOptions {
@@ -25,6 +28,24 @@ export interface PolicyEngineOptions {
 /** The engine's process died in the middle of a call. The call may be made again: a new process starts. */
 export class EngineDiedError extends Error {
   override readonly name = 'EngineDiedError';
+}
+
+/** By their classes, too: what may be tried again is told by an error's class (Temporal), not by its name. */
+const ERRORS = [RangeError, TypeError, ModelFileError, CorruptCheckpointError, MemoryNeededError];
+
+function errorOf(name: string, message: string): Error {
+  const Known = ERRORS.find((kind) => kind.name === name);
+  return Known === undefined ? Object.assign(new Error(message), { name }) : new Known(message);
+}
+
+/** What the system does to a process that asks for more memory than there is, and what the C++ library does of its own. */
+const MEMORY_SIGNALS: readonly (string | null)[] = ['SIGKILL', 'SIGABRT'];
+
+function deathOf(code: number | null, signal: string | null, last: string): string {
+  const how = `the policy engine ended (${signal ?? `exit code ${code ?? '?'}`})${last === '' ? '' : `: ${last}`}`;
+  return MEMORY_SIGNALS.includes(signal) || /bad_alloc|OOM|out of memory/i.test(last)
+    ? `${how}. Most often the machine's memory ran out: fewer rows at once (learner.microbatchRows), activations computed again (policy.gradientCheckpointing), shorter completions (policy.maxResponseTokens) or adapters (policy.loraRank) need less. Finished steps are kept`
+    : how;
 }
 
 /** @throws Error saying how to set TensorFlow up, where it is not. */
@@ -96,9 +117,7 @@ class EngineHost {
       });
       child.on('error', reject);
       child.on('exit', (code, signal) => {
-        const error = new EngineDiedError(
-          `the policy engine ended (${signal ?? `exit code ${code ?? '?'}`})${log.last === '' ? '' : `: ${log.last}`}`,
-        );
+        const error = new EngineDiedError(deathOf(code, signal, log.last));
         reject(error);
         this.#starting = undefined;
         this.#child = undefined;
@@ -169,7 +188,7 @@ class EngineHost {
         call.resolve(reply.value);
         break;
       case 'error': {
-        call.reject(Object.assign(new Error(reply.message), { name: reply.name }));
+        call.reject(errorOf(reply.name, reply.message));
         break;
       }
     }

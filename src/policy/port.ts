@@ -250,6 +250,10 @@ export interface BackendInfo {
   readonly reason: string;
 }
 
+/** e.g. `libtensorflow 2.18.1 (no CUDA device: TensorFlow's CPU kernels)` */
+export const backendText = ({ library, adapter, reason }: BackendInfo): string =>
+  `${library}${adapter === undefined ? '' : `, on ${adapter}`} (${reason})`;
+
 export interface PolicyEngine {
   readonly backend: BackendInfo;
   /** Fresh weights from a seed, saved as version 0 without any training. */

@@ -2,7 +2,7 @@
  * A run that trains adapters of a small text policy, on the real parts: saved alone, replayed, forked, exported merged and
  * as PEFT lays them out.
  */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -97,6 +97,29 @@ describe('a run with adapters', () => {
       Math.max(...a.map((x, i) => Math.abs(x - (b[i] ?? Number.NaN))));
     expect(worst(whole, over)).toBeLessThan(1e-5);
     expect(worst(whole, plain)).toBeGreaterThan(1e-3);
+  });
+
+  it('is exported where its model is not, if it is told of one', async () => {
+    const away = path.join(dataDir, 'model-away');
+    await rename(model, away);
+    try {
+      const folder = path.join(dataDir, 'elsewhere');
+      const missing = await azr(['export', `${RUN}@2`, folder]);
+      expect(missing.code).toBe(2);
+      expect(missing.err).toMatch(/config\.json cannot be read \(ENOENT\); accepted is --model DIR/);
+      expect(await readdir(dataDir)).not.toContain('elsewhere');
+      const other = path.join(dataDir, 'other');
+      await writeSmallLlama(other, { max_position_embeddings: 4096 });
+      const wrong = await azr(['export', `${RUN}@2`, folder, '--model', other]);
+      expect([wrong.code, wrong.err]).toEqual([
+        2,
+        expect.stringMatching(/other is another than run adapters began/),
+      ]);
+      const told = await exported('--model', away);
+      expect(await readdir(told)).toEqual(expect.arrayContaining(['config.json', 'tokenizer.json']));
+    } finally {
+      await rename(away, model);
+    }
   });
 
   it('is forked with what is beneath its adapters', async () => {

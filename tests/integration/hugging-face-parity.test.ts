@@ -2,7 +2,7 @@
  * Against PyTorch and Transformers: small models of each architecture, what these say of them in expected.json
  * (scripts/fixtures/hugging-face.py). Both sides compute in float32, in another order of sums.
  */
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -24,6 +24,8 @@ const ROOT = path.resolve(import.meta.dirname, '../golden/hugging-face');
 
 interface Expected extends ExpectedSteps {
   readonly greedy: { prompt: number[]; tokens: number[]; logprobs: number[] };
+  /** Of the sequences as one batch: how far its logits are from those of the sequences alone. */
+  readonly padding: Readonly<Record<'left' | 'right', { maxDifference: number }>>;
   readonly policy: ExpectedSteps['policy'] & {
     readonly entropy: number;
     readonly clipFraction: number;
@@ -134,6 +136,17 @@ describe.each(directories)('%s', (name) => {
     }));
     const together = await model.generate(requests);
     for (const [i, request] of requests.entries()) {
+      // The reference says the same of these sequences alone, left padded and right padded.
+      for (const side of ['left', 'right'] as const)
+        expect(expected.padding[side].maxDifference).toBeLessThan(LOGITS / 10);
+      const { tokens = [], logProbs = [] } = together[i] ?? {};
+      const last = expected.sequences[i]?.logits.at(-1) ?? [];
+      const first =
+        (last[tokens[0] ?? -1] ?? Number.NaN) - Math.log(last.reduce((sum, x) => sum + Math.exp(x), 0));
+      expect(Math.abs((logProbs[0] ?? Number.NaN) - first)).toBeLessThan(LOGITS);
+      // And a full forward pass says it of what was sampled by the cache of a batch of many lengths.
+      const { tokenLogProbs } = await model.score([...request.prompt, ...tokens]);
+      expect(worst(logProbs, tokenLogProbs.slice(request.prompt.length - 1))).toBeLessThan(LOGITS);
       const [alone] = await model.generate([request]);
       expect(alone?.tokens).toEqual(together[i]?.tokens);
       expect(worst(alone?.logProbs ?? [], together[i]?.logProbs ?? [])).toBeLessThan(1e-5);
@@ -232,6 +245,32 @@ describe.each(trained)('the policy loss of %s', (name) => {
   });
 });
 
+describe.each(directories.filter((name) => !trained.includes(name)))('%s', (name) => {
+  it('is stepped as its values in float32 are, bit for bit: those have parity', async () => {
+    const expected = await expectedOf(name.replace(/-(f16|bf16)$/, ''));
+    const file = path.join(scratch, `${name}.json`);
+    await writeFile(file, JSON.stringify(expected.policy.rows));
+    const rows = await readBatchFile(file);
+    const [wide, after, same] = ['wide', 'after', 'same'].map((to) =>
+      path.join(scratch, `${name}-${to}`),
+    ) as [string, string, string];
+    const narrow = await PretrainedModel.load(native, path.join(ROOT, name));
+    await narrow.save(wide);
+    const model = await PretrainedModel.load(native, wide);
+    const config = configOfSteps(expected);
+    for (let i = 0; i < 2; i++)
+      expect(await narrow.step(rows, config)).toEqual(await model.step(rows, config));
+    await narrow.save(after);
+    await model.save(same);
+    const [a, b] = [await openSafetensorsFolder(after), await openSafetensorsFolder(same)];
+    for (const parameter of a.names())
+      expect((await a.read(parameter)).data).toEqual((await b.read(parameter)).data);
+    await a.close();
+    await b.close();
+    for (const one of [narrow, model]) one.dispose();
+  });
+});
+
 describe('a folder', () => {
   it('comes back from TensorFlow as it was read, in shards and in narrower types', async () => {
     const from = path.join(ROOT, 'qwen2-tied');
@@ -262,6 +301,42 @@ describe('a folder', () => {
       await original.close();
       await again.source.close();
     }
+    model.dispose();
+  });
+
+  it("with another model's tokenizer is refused by name, and one whose tokenizer cannot be read gives logits", async () => {
+    const at = path.join(scratch, 'mismatched');
+    await cp(path.join(ROOT, 'qwen2-tied'), at, { recursive: true });
+    await cp(path.resolve(ROOT, '../tokenizer/digits'), at, { recursive: true });
+    const before = native.tensors;
+    await expect(PretrainedModel.load(native, at)).rejects.toThrow(
+      /mismatched\/tokenizer\.json does not match the model: token .* is 383; accepted are 0 to 95/,
+    );
+    expect(native.tensors).toBe(before);
+    await writeFile(path.join(at, 'tokenizer.json'), '{"a":1}');
+    const model = await PretrainedModel.load(native, at);
+    expect((await model.score([1, 2])).lastLogits).toHaveLength(96);
+    model.dispose();
+  });
+
+  it('is not written with numbers that are none, and a ratio that overflows ends a step before that', async () => {
+    const expected = await expectedOf('qwen2-tied');
+    const from = path.join(ROOT, 'qwen2-tied');
+    const row = { id: '0', group: 'g', prompt: [1, 2], completion: [3, 4], logProbs: [-4, -4], advantage: 1 };
+    const mad = await PretrainedModel.load(native, from);
+    await mad.step([row], { ...configOfSteps(expected), learningRate: 1e39 });
+    const at = path.join(scratch, 'infinite');
+    await expect(mad.save(at)).rejects.toThrow(
+      /would be written with -?(Infinity|NaN) at \d+; accepted are finite/,
+    );
+    expect(await readdir(scratch)).not.toContain('infinite');
+    mad.dispose();
+    const model = await PretrainedModel.load(native, from);
+    // Clipped, so that neither loss nor gradient shows it.
+    const far = { ...row, logProbs: [-4, -200] };
+    await expect(model.step([far], configOfSteps(expected))).rejects.toThrow(
+      /log ratio is Infinity; accepted are finite numbers\. The step is not taken/,
+    );
     model.dispose();
   });
 

@@ -95,7 +95,52 @@ describe('azr model', () => {
     });
   });
 
+  it('generate draws as generation_config.json says, unless an option does', async () => {
+    const model = path.join(folder, 'draws');
+    await cp(MODEL, model, { recursive: true });
+    const { prompt, tokens } = expected.greedy;
+    const args = [
+      'model',
+      'generate',
+      '--model',
+      model,
+      '--ids',
+      prompt.join(','),
+      '--max-new',
+      '24',
+      '--json',
+    ];
+    const ids = async (...more: string[]): Promise<number[]> =>
+      (await azrJson<{ ids: number[] }>([...args, ...more])).ids;
+    // Without do_sample Transformers is greedy.
+    expect(await ids()).toEqual(tokens);
+    expect(await ids('--temperature', '1')).not.toEqual(tokens);
+    const says = (fields: object): Promise<void> =>
+      writeFile(path.join(model, 'generation_config.json'), JSON.stringify(fields));
+    await says({ do_sample: true, temperature: 1.5, repetition_penalty: 1.2 });
+    const { code, out, err } = await azr(args);
+    expect([code, err]).toEqual([0, expect.stringMatching(/not applied: repetition_penalty 1\.2/)]);
+    const drawn = (JSON.parse(out) as { ids: number[] }).ids;
+    expect(drawn).not.toEqual(tokens);
+    expect(await ids('--temperature', '1.5')).toEqual(drawn);
+    expect(await ids('--top-k', '1')).toEqual(tokens);
+    await says({ do_sample: true, top_k: 1, eos_token_id: tokens[4] });
+    expect(await ids()).toEqual(tokens.slice(0, tokens.indexOf(tokens[4] ?? -1) + 1));
+  });
+
   it.each([
+    [
+      ['generate', '--ids', '1', '--max-new', '1', '--top-p', '0'],
+      /--top-p is "0"; accepted are numbers above 0/,
+    ],
+    [
+      ['generate', '--ids', '1', '--max-new', '1', '--top-k', '-1'],
+      /--top-k is "-1"; accepted are integers from 0/,
+    ],
+    [
+      ['generate', '--ids', '1', '--max-new', '1', '--min-p', '2'],
+      /--min-p is "2"; accepted are numbers from 0 to 1/,
+    ],
     [['logits', '--ids', '1,96'], /ids holds token 96; accepted are integers from 0 to 95/],
     [['logits', '--ids', '1,x'], /--ids is "x"; accepted are tokens/],
     [['generate', '--ids', '1', '--max-new', '1024'], /accepted is a sum of at most context, 1024/],
@@ -151,6 +196,39 @@ describe('azr learner step', () => {
     expect(Math.abs(second.loss - (adamW.after10.losses[1] ?? Number.NaN))).toBeLessThan(1e-4);
   });
 
+  it('has statistics by group where rows name one', async () => {
+    const batch = path.join(folder, 'groups.json');
+    const rows = expected.policy.rows.map((row, i) => ({
+      ...row,
+      ...(i < 2 ? { group: 'solve.abduction' } : {}),
+    }));
+    await writeFile(batch, JSON.stringify(rows));
+    const { tokens, loss, groups } = await azrJson<{
+      tokens: number;
+      loss: number;
+      groups: Record<string, { rows: number; tokens: number; loss: number; entropy: number }>;
+    }>([
+      ...[
+        'learner',
+        'step',
+        '--model',
+        MODEL,
+        '--batch',
+        batch,
+        '--out',
+        path.join(folder, 'grouped'),
+        '--json',
+      ],
+      ...['--clip-low', `${expected.policy.clipLow}`, '--clip-high', `${expected.policy.clipHigh}`],
+    ]);
+    expect(Object.keys(groups)).toEqual(['batch', 'solve.abduction']);
+    expect(groups['solve.abduction']?.rows).toBe(2);
+    const sum = (of: (group: { tokens: number; loss: number }) => number): number =>
+      Object.values(groups).reduce((all, group) => all + of(group), 0);
+    expect(sum((group) => group.tokens)).toBe(tokens);
+    expect(sum((group) => group.tokens * group.loss) / tokens).toBeCloseTo(loss, 5);
+  });
+
   it('names a row that does not fit, and a folder that is not its to replace', async () => {
     const batch = path.join(folder, 'wrong.json');
     await writeFile(
@@ -164,7 +242,9 @@ describe('azr learner step', () => {
     await writeFile(batch, JSON.stringify(expected.policy.rows));
     const taken = await azr([...args, ROOT]);
     expect(taken.code).toBe(2);
-    expect(taken.err).toMatch(/which holds other files; accepted is a new or empty one/);
+    expect(taken.err).toMatch(
+      /which holds other files; accepted is a new or empty one, or a model of before/,
+    );
   });
 
   it('trains an adapter over a model, which logits and generate then take', async () => {

@@ -6,11 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AGGREGATIONS } from '../../src/learner/aggregations.js';
 import { loadCheckpoint, type Checkpoint } from '../../src/learner/checkpoint.js';
 import { GradientProgram, PLAIN_VARIANT } from '../../src/policy/engine/learner-graph.js';
+import { Learner } from '../../src/policy/engine/learner.js';
 import { microbatchTensors } from '../../src/policy/engine/microbatch.js';
-import { tensorsOf, type ModelTensors } from '../../src/policy/engine/model.js';
+import { freshModel, tensorsOf, type ModelTensors } from '../../src/policy/engine/model.js';
 import { Native, type NativeTensor } from '../../src/policy/engine/native.js';
 import { parameterShapes } from '../../src/policy/engine/parameters.js';
 import { ScoreProgram } from '../../src/policy/engine/score-graph.js';
+import { newTotals, type StepTotals } from '../../src/policy/engine/statistics.js';
 import { TensorflowEngine } from '../../src/policy/engine/tensorflow-engine.js';
 import { Update } from '../../src/policy/engine/update.js';
 import type { CheckpointRef, LearnConfig, LearnRow, SampleRequest } from '../../src/policy/port.js';
@@ -417,6 +419,49 @@ describe('learning against finite differences and a second optimiser', () => {
       [sequence, group],
     ] as const)
       expect(Math.abs(a - b)).toBeGreaterThan(1e-4);
+  });
+
+  it('has the gradient and the metrics of the full batch, whatever the microbatches', async () => {
+    const native = new Native();
+    const rows = await learnRows(23, 13);
+    const learner = new Learner(native, spec);
+    const parametersOf = (): NativeTensor[] =>
+      parameterShapes(spec).map(({ name, shape }) =>
+        native.create(Float32Array.from((weights.get(name) as Matrix).data), shape),
+      );
+    // The first moment of one step from nothing, (1 - beta) times the gradient, is what tells of the gradient.
+    const stepOf = async (
+      microbatchRows: number,
+      aggregation: LearnConfig['aggregation'],
+    ): Promise<{ totals: StepTotals; gradient: Float64Array }> => {
+      const totals = newTotals();
+      const c = { ...config, microbatchRows, aggregation, maxGradNorm: 0 };
+      const model = freshModel(native, spec, { parameters: parametersOf() });
+      const next = await learner.step(model, rows, c, 'policy', 1, totals, { consume: true });
+      const moments = await Promise.all(next.first.map((tensor) => native.read(tensor)));
+      const gradient = Float64Array.from(
+        moments.flatMap((values) => [...values]),
+        (m) => 10 * m,
+      );
+      native.delete(...tensorsOf(next));
+      return { totals, gradient };
+    };
+    for (const aggregation of AGGREGATIONS) {
+      const whole = await stepOf(1000, aggregation);
+      const norm = Math.hypot(...whole.gradient);
+      for (const microbatchRows of [1, 3, 7, 16]) {
+        const cut = await stepOf(microbatchRows, aggregation);
+        const off = Math.hypot(...cut.gradient.map((g, i) => g - (whole.gradient[i] ?? Number.NaN)));
+        expect(off / norm).toBeLessThan(1e-6);
+        for (const key of ['loss', 'gradNorm', 'approxKl'] as const)
+          expect(Math.abs(cut.totals[key] - whole.totals[key])).toBeLessThan(
+            1e-6 * (1 + Math.abs(whole.totals[key])),
+          );
+        for (const key of ['clipped', 'tokens', 'rows'] as const)
+          expect(cut.totals[key]).toBe(whole.totals[key]);
+      }
+    }
+    learner.dispose();
   });
 
   it('makes what is rewarded more likely', async () => {

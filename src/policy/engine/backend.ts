@@ -1,7 +1,8 @@
 /**
- * Which backend the engine runs on, by what is there: TensorFlow's kernels on a CUDA device; WebGPU on a graphics adapter,
- * which needs its Vulkan driver alone; TensorFlow's session on the CPU. An adapter that computes on the processor
- * (llvmpipe, SwiftShader) is slower than the last and is taken only where it is asked for.
+ * Which backend the engine runs on, by what is there: TensorFlow's kernels on a CUDA device; TensorFlow's session on the CPU;
+ * WebGPU on a graphics adapter, which needs its Vulkan driver alone, where TensorFlow's library is not there. Where it is,
+ * WebGPU has to be asked for: its sums are not the same from run to run, so that a resumed run is not bit for bit the same,
+ * and no card has been measured. So has an adapter that computes on the processor (llvmpipe, SwiftShader).
  */
 import { DispatchBinding } from './dispatch.js';
 import { loadAddon, Native, sessionBinding, type Binding } from './native.js';
@@ -50,11 +51,10 @@ async function firstThere(): Promise<Native> {
     missing = error as Error;
   }
   if (hasCuda) return new Native(new DispatchBinding(loadAddon(), 'a CUDA device is present'));
-  const noCuda = missing === undefined ? 'no CUDA device' : 'the TensorFlow library is not set up';
-  const found = await webgpu(false, `${noCuda}; a graphics adapter is present`);
-  if (typeof found !== 'string') return new Native(found);
-  if (missing !== undefined) throw missing;
-  return new Native(sessionBinding(`${noCuda}; ${found}: TensorFlow's CPU kernels`));
+  if (missing === undefined) return new Native(sessionBinding("no CUDA device: TensorFlow's CPU kernels"));
+  const found = await webgpu(false, 'the TensorFlow library is not set up; a graphics adapter is present');
+  if (typeof found === 'string') throw missing;
+  return new Native(found);
 }
 
 /** Hides CUDA devices from the library, which looks for them when it is loaded. */

@@ -13,6 +13,7 @@ import { inputLength, lossTokens, microbatchTensors, planMicrobatches } from './
 import { tensorsOf, weightsOf, type ModelTensors } from './model.js';
 import { Scope, type Native, type NativeTensor } from './native.js';
 import { ScoreProgram } from './score-graph.js';
+import { requireStepMemory, type MicrobatchSize } from './step-memory.js';
 import type { StepTotals } from './statistics.js';
 import { Update } from './update.js';
 
@@ -49,6 +50,7 @@ export class Learner {
    * @param kind `policy`: the clipped policy loss; `likelihood`: rows' log-probabilities and advantages are not looked at.
    * @param step number of this step, from 1: the moments' bias correction.
    * @returns new tensors.
+   * @throws MemoryNeededError where the machine cannot hold a microbatch, before the first.
    * @throws RangeError when the gradient is not finite: the step is not taken; or where `config.compute` is not to be had.
    */
   async step(
@@ -79,7 +81,14 @@ export class Learner {
     const [zero] = scope.hold([native.create(Float32Array.of(0), [])] as const);
     let gradients: NativeTensor[] | undefined;
     let loss = 0;
-    for (const indices of planMicrobatches(rows.map(inputLength), config.microbatchRows)) {
+    let approxKl = 0;
+    const microbatches = planMicrobatches(rows.map(inputLength), config.microbatchRows);
+    // What a device's memory cannot hold, the device says.
+    for (const size of native.inHostMemory
+      ? microbatches.map((indices) => sizeOfMicrobatch(rows, indices))
+      : [])
+      requireStepMemory(this.#spec, size, variant.recompute);
+    for (const indices of microbatches) {
       signal?.throwIfAborted();
       const part = indices.map((index) => {
         const row = rows[index] as LearnRow;
@@ -102,6 +111,7 @@ export class Learner {
       if (gradients !== undefined) scope.delete(gradients);
       gradients = result.gradients;
       loss += result.sums.loss;
+      approxKl += result.sums.approxKl;
       addTokens(totals, part, result.sums);
       onRows?.();
       // Lets a cancellation in.
@@ -109,9 +119,10 @@ export class Learner {
     }
     if (gradients === undefined) throw new Error('rows is empty: there is no gradient');
     const gradNorm = await this.#update.norm(gradients);
-    if (!Number.isFinite(gradNorm) || !Number.isFinite(loss))
+    // A clipped ratio may overflow without a trace in loss and gradient: such a row was not sampled from this policy.
+    if (![gradNorm, loss, approxKl].every(Number.isFinite))
       throw new RangeError(
-        `optimiser step ${step}: loss is ${loss}, gradient norm is ${gradNorm}; accepted are finite numbers. The step is not taken.`,
+        `optimiser step ${step}: loss is ${loss}, gradient norm is ${gradNorm}, the sum of (ratio - 1) - log ratio is ${approxKl}; accepted are finite numbers. The step is not taken.`,
       );
     const next = this.#update.run(model, gradients, gradNorm, config, step, {
       gradients: (tensors) => scope.delete(tensors),
@@ -143,6 +154,15 @@ export class Learner {
     for (const program of this.#scores.values()) program.dispose();
     this.#update.dispose();
   }
+}
+
+function sizeOfMicrobatch(rows: readonly LearnRow[], indices: readonly number[]): MicrobatchSize {
+  const part = indices.map((index) => rows[index] as LearnRow);
+  return {
+    rows: part.length,
+    length: Math.max(...part.map(inputLength)),
+    targets: part.reduce((sum, row) => sum + lossTokens(row), 0),
+  };
 }
 
 /** The vector `settings` of learner-graph.ts. */

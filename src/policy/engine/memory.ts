@@ -11,11 +11,16 @@ export class MemoryNeededError extends Error {
  * Of the machine or of the limit that this process lives under, whichever is less.
  * @throws MemoryNeededError naming what is needed and what is there.
  */
-export function requireMemory(what: string, bytes: number, available = process.availableMemory()): void {
+export function requireMemory(
+  what: string,
+  bytes: number,
+  available = process.availableMemory(),
+  accepted = 'a smaller model, or a machine with more',
+): void {
   const gib = (n: number): string => `${(n / 2 ** 30).toFixed(2)} GiB`;
   if (bytes > available)
     throw new MemoryNeededError(
-      `${what} need ${gib(bytes)} of memory; ${gib(available)} is available. Accepted is a smaller model, or a machine with more`,
+      `${what} need ${gib(bytes)} of memory; ${gib(available)} is available. Accepted is ${accepted}`,
     );
 }
 

@@ -43,8 +43,8 @@ export interface Binding {
   readonly lacks?: readonly DType[];
   /** Whether a loop's condition may depend on what the device computes; absent: it may. */
   readonly conditionsFollowShapes?: boolean;
-  /** Whether rows are updated where they lie, in host memory, which is dearer than a device's time; absent: not so. */
-  readonly updatesInPlace?: boolean;
+  /** Whether tensors lie in the memory of this process; absent: on a device. */
+  readonly inHostMemory?: boolean;
   /** Beyond what is deleted; nothing of the binding is used after it. */
   close?(): void;
 }
@@ -57,6 +57,7 @@ export interface NativeTensor {
 
 export class Native {
   readonly #binding: Binding;
+  #programs = 0;
 
   constructor(binding: Binding = sessionBinding()) {
     this.#binding = binding;
@@ -80,6 +81,11 @@ export class Native {
       throw new RangeError(
         `compute is bfloat16; the backend ${this.describe(1).backend} has no such type: accepted is float32`,
       );
+  }
+
+  /** Graphs in sessions: each takes every shape, so that their number does not grow with the shapes that are met. */
+  get programs(): number {
+    return this.#programs;
   }
 
   get tensors(): number {
@@ -106,8 +112,8 @@ export class Native {
   }
 
   /** See Binding. */
-  get updatesInPlace(): boolean {
-    return this.#binding.updatesInPlace === true;
+  get inHostMemory(): boolean {
+    return this.#binding.inHostMemory === true;
   }
 
   close(): void {
@@ -121,15 +127,22 @@ export class Native {
   /** @param inputs placeholders of the graph. */
   compile(graph: Graph, inputs: readonly Tensor[], outputs: readonly Tensor[]): Program {
     const taken = this.#binding.loadGraph?.(graph);
-    if (taken !== undefined) return new Program(this.#binding, taken, inputs, outputs);
+    if (taken !== undefined) return this.#program(taken, inputs, outputs);
     const folder = mkdtempSync(path.join(os.tmpdir(), 'azr-graph-'));
     try {
       writeFileSync(path.join(folder, 'saved_model.pb'), graph.savedModel());
       const id = this.#binding.loadSavedModel(folder, 'serve');
-      return new Program(this.#binding, id, inputs, outputs);
+      return this.#program(id, inputs, outputs);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  }
+
+  #program(id: number, inputs: readonly Tensor[], outputs: readonly Tensor[]): Program {
+    this.#programs += 1;
+    return new Program(this.#binding, id, inputs, outputs, () => {
+      this.#programs -= 1;
+    });
   }
 }
 
@@ -150,7 +163,7 @@ export function sessionBinding(reason?: string): Binding {
     isUsingGpuDevice: () => addon.isUsingGpuDevice(),
     getNumOfTensors: () => addon.getNumOfTensors(),
     TF_Version: addon.TF_Version,
-    updatesInPlace: true,
+    inHostMemory: true,
     describe: () => (reason === undefined ? {} : { reason }),
   };
 }
@@ -207,10 +220,18 @@ export class Program {
   readonly #id: number;
   readonly #inputs: string;
   readonly #outputs: string;
+  readonly #onDispose: () => void;
   readonly inputTypes: readonly DType[];
 
-  constructor(binding: Binding, id: number, inputs: readonly Tensor[], outputs: readonly Tensor[]) {
+  constructor(
+    binding: Binding,
+    id: number,
+    inputs: readonly Tensor[],
+    outputs: readonly Tensor[],
+    onDispose: () => void,
+  ) {
     this.#binding = binding;
+    this.#onDispose = onDispose;
     this.#id = id;
     this.#inputs = inputs.map(({ name }) => name).join(',');
     this.#outputs = outputs.map(({ name }) => name).join(',');
@@ -229,5 +250,6 @@ export class Program {
 
   dispose(): void {
     this.#binding.deleteSavedModel(this.#id);
+    this.#onDispose();
   }
 }

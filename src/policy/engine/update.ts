@@ -108,7 +108,7 @@ export class Update {
       maxGradNorm > 0 ? Math.min(1, maxGradNorm / (norm + 1e-6)) : 1,
     );
     const [vector] = scope.hold([this.#native.create(values, [values.length])] as const);
-    const inPlace = release.model !== undefined && this.#groups.length > 1 && this.#native.updatesInPlace;
+    const inPlace = release.model !== undefined && this.#groups.length > 1 && this.#native.inHostMemory;
     const made = (inPlace ? this.#blocks : this.#groups).map(([begin, end]) => {
       const own = [model.parameters, model.first, model.second].flatMap((list) => list.slice(begin, end));
       const taken = gradients.slice(begin, end);

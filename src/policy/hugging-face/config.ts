@@ -106,6 +106,8 @@ function parseConfig(
     fields.fail('layer_types', 'is full_attention in every layer');
   fields.oneOf('hidden_act', ['silu'], 'silu');
   const [width, heads] = [fields.count('hidden_size'), fields.count('num_attention_heads')];
+  if (fields.get('head_dim') === undefined && headWidth === undefined && width % heads !== 0)
+    fields.fail('num_attention_heads', `are divisors of hidden_size, ${width}, where there is no head_dim`);
   const vocabulary = fields.count('vocab_size');
   const isToken = (token: number): boolean => token >= 0 && token < vocabulary;
   const stated = generation?.tokens('eos_token_id') ?? [];

@@ -19,8 +19,18 @@ import { checkTokens } from '../engine/grammar-states.js';
 import { Sampler } from '../engine/sampler.js';
 import { newTotals, statisticsOf } from '../engine/statistics.js';
 import { Succession } from '../engine/succession.js';
-import type { LearnConfig, LearnRow, LearnStatistics, ModelSpec, Sample, SampleRequest } from '../port.js';
+import type {
+  LearnConfig,
+  LearnRow,
+  LearnStatistics,
+  ModelSpec,
+  Sample,
+  SampleOptions,
+  SampleRequest,
+} from '../port.js';
+import { ModelFileError } from '../safetensors/format.js';
 import type { FolderOptions } from '../safetensors/writer.js';
+import { ModelTokenizer } from '../tokenizer/index.js';
 import { CONFIG_FILE, nameDtype } from './config.js';
 import { openHuggingFaceModel, type HuggingFaceModel } from './folder.js';
 import { copyModelFiles } from './model-files.js';
@@ -70,6 +80,7 @@ export class PretrainedModel {
     const model = await openHuggingFaceModel(folder);
     let adapter: PeftAdapter | undefined;
     try {
+      await checkTokenizer(folder, model.spec.vocabulary);
       if (adapterFolder !== undefined) adapter = await openPeftAdapter(adapterFolder, model.spec);
       requireMemory(`the weights of ${folder}`, BYTES * parameterCount(model.spec));
       const weights = await uploadWeights(native, model.spec, model.source);
@@ -108,9 +119,9 @@ export class PretrainedModel {
   }
 
   /** Samples in request order. @throws RangeError for a request that the model cannot serve. */
-  generate(requests: readonly SampleRequest[]): Promise<Sample[]> {
+  generate(requests: readonly SampleRequest[], options: SampleOptions = {}): Promise<Sample[]> {
     this.#sampler ??= new Sampler(this.#native, this.spec);
-    return this.#sampler.sample(weightsOf(this.#tensors), requests);
+    return this.#sampler.sample(weightsOf(this.#tensors), requests, options);
   }
 
   /**
@@ -145,9 +156,9 @@ export class PretrainedModel {
    * @throws RangeError for another.
    */
   async checkSave(folder: string, what: 'model' | 'adapter' = 'model'): Promise<void> {
-    const fail = (what: string): never => {
+    const fail = (why: string): never => {
       throw new RangeError(
-        `the folder to write is ${folder}, ${what}; accepted is a new or empty one, or ${what === 'model' ? 'a model' : 'an adapter'} of before, which is replaced`,
+        `the folder to write is ${folder}, ${why}; accepted is a new or empty one, or ${what === 'model' ? 'a model' : 'an adapter'} of before, which is replaced`,
       );
     };
     if (path.resolve(folder) === path.resolve(this.model.folder)) fail("the model's own");
@@ -217,6 +228,18 @@ export class PretrainedModel {
     this.#sampler?.dispose();
     this.#learner?.dispose();
   }
+}
+
+/**
+ * One that cannot be read is for those to name who need it: tokens go without.
+ * @throws ModelFileError for a tokenizer that is another model's.
+ */
+async function checkTokenizer(folder: string, vocabulary: number): Promise<void> {
+  const tokenizer = await ModelTokenizer.find(folder).catch((error: unknown) => {
+    if (error instanceof ModelFileError) return undefined;
+    throw error;
+  });
+  tokenizer?.checkFits(vocabulary);
 }
 
 const NOTHING: ModelTensors = { parameters: [], first: [], second: [] };

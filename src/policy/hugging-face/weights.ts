@@ -104,6 +104,11 @@ export async function writeParameters(
     if (held?.mapping !== mapping) {
       held = undefined;
       const values = await read(mapping.parameter.name);
+      const wrong = values.findIndex((value) => !Number.isFinite(value));
+      if (wrong >= 0)
+        throw new RangeError(
+          `${mapping.parameter.name} would be written with ${values[wrong] ?? ''} at ${wrong}; accepted are finite numbers. Nothing is written; a smaller learning rate may help`,
+        );
       held = { mapping, parts: new Map(cutSources(mapping, values).map((part) => [part.name, part.data])) };
     }
     return held.parts.get(name) as Float32Array;

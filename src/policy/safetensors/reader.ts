@@ -1,5 +1,5 @@
 /** Tensors of safetensors files, one at a time as float32: a model is never in memory as a whole here. */
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { toFloat32 } from './dtypes.js';
 import { decodeHeader, ModelFileError, type NamedTensor, type TensorEntry } from './format.js';
@@ -95,7 +95,11 @@ export async function openSafetensorsFolder(folder: string): Promise<TensorSourc
   try {
     index = await readFile(indexFile, 'utf8');
   } catch {
-    return openSafetensorsFile(path.join(folder, SINGLE_FILE));
+    const single = path.join(folder, SINGLE_FILE);
+    if (await isFile(single)) return openSafetensorsFile(single);
+    throw new ModelFileError(
+      `${single} is missing; accepted is a folder with ${SINGLE_FILE}, or with ${INDEX_FILE} and the files that it names`,
+    );
   }
   const shardOf = shardsByName(index, indexFile);
   const shards = new Map<string, TensorSource>();
@@ -105,8 +109,12 @@ export async function openSafetensorsFolder(folder: string): Promise<TensorSourc
   const find = (name: string): ReturnType<TensorSource['find']> =>
     shards.get(shardOf.get(name) ?? '')?.find(name);
   try {
-    for (const shard of new Set(shardOf.values()))
-      shards.set(shard, await openSafetensorsFile(path.join(folder, shard)));
+    for (const shard of new Set(shardOf.values())) {
+      const file = path.join(folder, shard);
+      if (!(await isFile(file)))
+        throw new ModelFileError(`${file} is missing; ${indexFile} names it: all of its files are needed`);
+      shards.set(shard, await openSafetensorsFile(file));
+    }
     for (const [name, shard] of shardOf)
       if (find(name) === undefined)
         throw new ModelFileError(`${indexFile} says that ${shard} holds tensor ${name}; it does not`);
@@ -124,6 +132,10 @@ export async function openSafetensorsFolder(folder: string): Promise<TensorSourc
     },
     close,
   };
+}
+
+async function isFile(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => undefined))?.isFile() === true;
 }
 
 function shardsByName(text: string, file: string): Map<string, string> {

@@ -7,6 +7,12 @@ import { drawSettings, stopStrings } from '../../../src/activities/draw-settings
 import { UsageError } from '../../../src/config/errors.js';
 import { withModelSampling } from '../../../src/config/model-sampling.js';
 import { resolveRunConfig, type ResolvedPreset } from '../../../src/config/presets.js';
+import {
+  drawOf,
+  notBuiltFields,
+  readGenerationSampling,
+  type Draw,
+} from '../../../src/policy/hugging-face/generation-config.js';
 import { writeSmallLlama } from '../../support/hugging-face-folder.js';
 
 let folder: string;
@@ -44,6 +50,36 @@ describe('generation_config.json', () => {
     expect(hash).not.toBe((await resolveRunConfig('smollm2', [`policy.path=${folder}`])).hash);
   });
 
+  it("is read of what a generate() of Transformers would do, and the user's word comes first", async () => {
+    const draw = async (asked: Partial<Draw>): Promise<Draw> =>
+      drawOf(await readGenerationSampling(folder), asked);
+    const truncated = { topK: 20, topP: 0.8, minP: 0.05 };
+    await says(ALL);
+    expect(await draw({})).toEqual({ temperature: 0.7, ...truncated });
+    expect(await draw({ temperature: 0 })).toEqual({ temperature: 0 });
+    expect(await draw({ temperature: 0, topK: 3 })).toEqual({ temperature: 0 });
+    expect(await draw({ temperature: 1.5, topK: 0 })).toEqual({ temperature: 1.5, topP: 0.8, minP: 0.05 });
+    for (const do_sample of [undefined, null, false]) {
+      await says({ ...ALL, do_sample });
+      expect(await draw({})).toEqual({ temperature: 0 });
+      expect(await draw({ topK: 3 })).toEqual({ temperature: 0.7, ...truncated, topK: 3 });
+    }
+    await says({ do_sample: true });
+    expect(await draw({})).toEqual({ temperature: 1 });
+    await rm(path.join(folder, 'generation_config.json'));
+    expect(await draw({})).toEqual({ temperature: 0 });
+    expect(await draw({ temperature: 0.5 })).toEqual({ temperature: 0.5 });
+  });
+
+  it('says what of it is not built', async () => {
+    await says({ ...ALL, repetition_penalty: 1.1, num_beams: 4, no_repeat_ngram_size: 0, typical_p: 1 });
+    expect(await notBuiltFields(folder)).toEqual(['num_beams 4', 'repetition_penalty 1.1']);
+    await says({ ...ALL, repetition_penalty: 1.0, num_beams: null });
+    expect(await notBuiltFields(folder)).toEqual([]);
+    await rm(path.join(folder, 'generation_config.json'));
+    expect(await notBuiltFields(folder)).toEqual([]);
+  });
+
   it('yields to the preset and to overrides, key by key', async () => {
     await says(ALL);
     const { config, sources } = await settled('smollm2', 'solve.temperature=1', 'policy.sampling.topK=0');
@@ -73,6 +109,7 @@ describe('generation_config.json', () => {
     [{ top_k: 1.5 }, /top_k is 1\.5; accepted are integers from 0/],
     [{ top_p: 0 }, /top_p is 0; accepted are numbers above 0, up to 1/],
     [{ min_p: '0.1' }, /min_p is "0\.1"; accepted are numbers from 0 to 1/],
+    [{ do_sample: 'yes' }, /do_sample is "yes"; accepted are true, false/],
     [{ stop_strings: [''] }, /stop_strings is \[""\]; accepted are a text or a list of texts, none empty/],
   ])('%j is named', async (fields, message) => {
     await says(fields);

@@ -156,6 +156,10 @@ describe('config.json', () => {
     [{ hidden_size: undefined }, /config\.json has no hidden_size; accepted are/],
     [{ hidden_size: '16' }, /hidden_size is "16"; accepted are/],
     [{ num_key_value_heads: 3 }, /heads is 4; accepted are multiples of keyValueHeads, 3/],
+    [
+      { num_attention_heads: 3, num_key_value_heads: 1 },
+      /num_attention_heads is 3; accepted are divisors of hidden_size, 16, where there is no head_dim/,
+    ],
     [{ hidden_act: 'gelu' }, /hidden_act is "gelu"; accepted is silu/],
     [{ use_sliding_window: true }, /use_sliding_window is true; accepted is false/],
     [

@@ -182,7 +182,9 @@ describe('a folder of shards', () => {
       /index\.json says that model-00002-of-00002\.safetensors holds tensor b; it does not/,
     );
     await rm(second);
-    await expect(openSafetensorsFolder(folder)).rejects.toThrow(`${second} cannot be read (ENOENT)`);
+    await expect(openSafetensorsFolder(folder)).rejects.toThrow(
+      `${second} is missing; ${path.join(folder, 'model.safetensors.index.json')} names it`,
+    );
   });
 
   it('never reads outside itself', async () => {

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MemoryNeededError, requireMemory } from '../../../src/policy/engine/memory.js';
+import { leastStepBytes, requireStepMemory } from '../../../src/policy/engine/step-memory.js';
 import { blockPlan } from '../../../src/policy/engine/update-in-place.js';
 import { groupsOf } from '../../../src/policy/engine/update.js';
+import type { ModelSpec } from '../../../src/policy/port.js';
 
 describe('groups of parameters', () => {
   it('are consecutive, cover all, and hold no more than they may unless one parameter alone does', () => {
@@ -56,5 +58,31 @@ describe('memory', () => {
       /the weights of DIR need 3\.00 GiB of memory; 1\.00 GiB is available/,
     );
     expect(() => requireMemory('x', 2 ** 30, 2 ** 30)).not.toThrow();
+  });
+
+  it('of a step is named with what would need less', () => {
+    // SmolLM2-135M.
+    const spec: ModelSpec = {
+      ...{ vocabulary: 49_152, layers: 30, width: 576, heads: 9, keyValueHeads: 3, hidden: 1536 },
+      ...{ context: 8192, padToken: 2, endToken: 2, normEpsilon: 1e-5 },
+    };
+    const weights = 4 * 134_515_008;
+    const row = { rows: 1, length: 512, targets: 256 };
+    // Less than what a step of 2 rows of 512 tokens was measured to take (3,688 MiB, recomputed).
+    const least = leastStepBytes(spec, { rows: 2, length: 512, targets: 512 }, true);
+    expect(least).toBe(4 * weights);
+    expect(least).toBeLessThan(3688 * 2 ** 20);
+    expect(leastStepBytes(spec, row, false)).toBe(4 * weights);
+    const large = { rows: 16, length: 8191, targets: 16 * 4096 };
+    expect(leastStepBytes(spec, large, true)).toBe(
+      3 * weights + 4 * (large.targets * 49_152 + 30 * 16 * 8191 * 576),
+    );
+    expect(leastStepBytes(spec, large, false)).toBe(
+      3 * weights + 4 * (large.targets * 49_152 + 30 * 16 * 8191 * (4 * 576 + 3 * 1536 + 15 * 64)),
+    );
+    expect(() => requireStepMemory(spec, large, false, 8 * 2 ** 30)).toThrow(
+      /^an optimiser step with 16 rows of up to 8191 tokens at once need \d+\.\d\d GiB of memory; 8\.00 GiB is available\. Accepted is fewer rows at once \(learner\.microbatchRows, --microbatch-rows\), activations computed again/,
+    );
+    expect(() => requireStepMemory(spec, row, true, 8 * 2 ** 30)).not.toThrow();
   });
 });
