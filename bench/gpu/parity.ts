@@ -98,9 +98,7 @@ async function checkGradients(
     const settings = native.create(Float32Array.from(values), [4]);
     const weights = rows.map(() => 1 / policy.tokens);
     const batch = microbatchTensors(native, model.spec, rows, weights, settings);
-    const zero = native.create(Float32Array.of(0), []);
-    const earlier = parameters.map(() => zero);
-    const { gradients, sums } = await program.run(native, parameters, earlier, batch);
+    const { gradients, sums } = await program.run(native, parameters, batch);
     const what = `${name}: ${recompute ? 'recomputed ' : ''}`;
     checks.differs(`${what}loss`, Math.abs(sums.loss - policy.loss), 1e-5);
     let most = 0;
@@ -118,7 +116,7 @@ async function checkGradients(
       }
     }
     checks.differs(`${what}gradients, relative to each tensor's norm`, most, GRADIENTS);
-    native.delete(...gradients, ...(Object.values(batch) as NativeTensor[]), zero);
+    native.delete(...gradients, ...(Object.values(batch) as NativeTensor[]));
     program.dispose();
   }
   native.delete(...parameters);

@@ -172,13 +172,7 @@ describe.each(Object.entries(SPECS))('%s', (name, spec) => {
         rows.map(() => 1 / 8),
         settings,
       );
-      const zero = native.create(Float32Array.of(0), []);
-      const { gradients, sums } = await program.run(
-        native,
-        parameters,
-        shapes.map(() => zero),
-        batch,
-      );
+      const { gradients, sums } = await program.run(native, parameters, batch);
       expect(sums.loss).toBeCloseTo(referenceLoss(spec, weights, rows, c), 5);
       for (const [i, { name }] of shapes.entries()) {
         const gradient = (await native.read(gradients[i] as (typeof gradients)[number])) as Float32Array;
@@ -203,7 +197,7 @@ describe.each(Object.entries(SPECS))('%s', (name, spec) => {
           );
         }
       }
-      native.delete(...parameters, ...gradients, ...(Object.values(batch) as NativeTensor[]), zero);
+      native.delete(...parameters, ...gradients, ...(Object.values(batch) as NativeTensor[]));
       program.dispose();
       expect(native.tensors).toBe(before);
     },
@@ -241,11 +235,9 @@ describe('causal attention in blocks', () => {
         const settings = native.create(Float32Array.of(0.2, 9, 0.01, 1), [4]);
         const factors = rows.map(() => 1 / (3 * s));
         const batch = microbatchTensors(native, spec, rows, factors, settings);
-        const zero = native.create(Float32Array.of(0), []);
-        const earlier = parameters.map(() => zero);
-        const { gradients, sums } = await program.run(native, parameters, earlier, batch);
+        const { gradients, sums } = await program.run(native, parameters, batch);
         const values = (await Promise.all(gradients.map((tensor) => native.read(tensor)))) as Float32Array[];
-        native.delete(...parameters, ...gradients, ...(Object.values(batch) as NativeTensor[]), zero);
+        native.delete(...parameters, ...gradients, ...(Object.values(batch) as NativeTensor[]));
         program.dispose();
         return { loss: sums.loss, gradients: values };
       };

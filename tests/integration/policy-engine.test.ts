@@ -192,7 +192,12 @@ describe('learning against finite differences and a second optimiser', () => {
     const native = new Native();
     const { dualClip, klCoefficient } = c;
     const held = klCoefficient === undefined ? undefined : (await loadCheckpoint(fresh)).weights;
-    const variant = { ...PLAIN_VARIANT, dualClip: dualClip !== undefined, reference: held !== undefined };
+    const variant = {
+      ...PLAIN_VARIANT,
+      accumulates: true,
+      dualClip: dualClip !== undefined,
+      reference: held !== undefined,
+    };
     const program = new GradientProgram(native, spec, variant);
     const lossOf = (model: Weights): number => referenceLoss(spec, model, rows, c, held);
     const names = parameterShapes(spec);
@@ -220,8 +225,8 @@ describe('learning against finite differences and a second optimiser', () => {
     const { gradients, sums } = await program.run(
       native,
       parameters,
-      zeros,
       held === undefined ? batch : { ...batch, referenceLogProbs },
+      zeros,
     );
     expect(sums.clipped).toBeGreaterThan(0);
     expect(sums.loss).toBeCloseTo(lossOf(weights), 5);

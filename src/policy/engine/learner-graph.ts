@@ -58,6 +58,8 @@ export interface GradientVariant {
   readonly recompute: boolean;
   /** The type of matrix products (products.ts). */
   readonly compute: Compute;
+  /** Adds to the gradients of earlier microbatches. The first has none: a pass over all of them less. */
+  readonly accumulates: boolean;
 }
 
 export const PLAIN_VARIANT: GradientVariant = {
@@ -66,6 +68,7 @@ export const PLAIN_VARIANT: GradientVariant = {
   entropy: true,
   recompute: false,
   compute: 'float32',
+  accumulates: false,
 };
 
 export interface MicrobatchTensors {
@@ -93,6 +96,7 @@ export interface MicrobatchTensors {
 export class GradientProgram {
   readonly #program: Program;
   readonly #variant: GradientVariant;
+  readonly #trained: number;
 
   constructor(native: Native, spec: ModelSpec, variant: GradientVariant = PLAIN_VARIANT) {
     this.#variant = variant;
@@ -101,7 +105,8 @@ export class GradientProgram {
     const tape = new Tape(o, new Products(o, variant.compute));
     const parameters = parameterPlaceholders(graph, spec);
     const names = trainedShapes(spec).map(({ name }) => name);
-    const earlier = names.map(() => graph.placeholder('float'));
+    this.#trained = names.length;
+    const earlier = variant.accumulates ? names.map(() => graph.placeholder('float')) : [];
     const [tokens, positions, inverse, targets, states] = Array.from({ length: 5 }, () =>
       graph.placeholder('int'),
     ) as [Tensor, Tensor, Tensor, Tensor, Tensor];
@@ -164,7 +169,9 @@ export class GradientProgram {
         ...(held === undefined ? [] : [held.logProbs]),
       ],
       [
-        ...gradients.map((tensor, i) => o.add(tensor, earlier[i] as Tensor)),
+        ...(variant.accumulates
+          ? gradients.map((tensor, i) => o.add(tensor, earlier[i] as Tensor))
+          : gradients),
         sums,
         entropy,
         tokenLoss,
@@ -197,19 +204,23 @@ export class GradientProgram {
 
   /**
    * @param parameters all of the model's, frozen ones first.
-   * @param earlier of the trained ones: gradients to add to; or a scalar 0 for each, before there are any.
+   * @param earlier of the trained ones, where the variant accumulates: gradients to add to; else none.
    * @returns the sum of `earlier` and this microbatch's gradients, which the caller deletes, and its sums.
    */
   async run(
     native: Native,
     parameters: readonly NativeTensor[],
-    earlier: readonly NativeTensor[],
     batch: MicrobatchTensors,
+    earlier: readonly NativeTensor[] = [],
   ): Promise<{ gradients: NativeTensor[]; sums: MicrobatchSums }> {
     const { referenceLogProbs } = batch;
     if (this.#variant.reference !== (referenceLogProbs !== undefined))
       throw new TypeError(
         `referenceLogProbs ${referenceLogProbs === undefined ? 'are missing; this loss has' : 'are given; this loss has no'} reference policy`,
+      );
+    if (earlier.length !== (this.#variant.accumulates ? this.#trained : 0))
+      throw new TypeError(
+        `earlier has ${earlier.length} gradients; this graph takes ${this.#variant.accumulates ? this.#trained : 0}`,
       );
     const outputs = this.#program.run([
       ...parameters,
@@ -218,7 +229,7 @@ export class GradientProgram {
       ...[batch.oldLogProbs, batch.advantages, batch.weights, batch.settings],
       ...(referenceLogProbs === undefined ? [] : [referenceLogProbs]),
     ]);
-    const rest = outputs.splice(earlier.length);
+    const rest = outputs.splice(this.#trained);
     const [sums, entropy, tokenLoss, logProbs, referenceKl] = (await readAll(native, rest, outputs)) as [
       Float32Array,
       Float32Array,

@@ -73,12 +73,11 @@ export class Learner {
       entropy: this.#spec.vocabulary <= ONE_HOT_ROWS || config.entropyCoefficient !== 0,
       recompute: config.recompute === true,
       compute: config.compute ?? 'float32',
+      accumulates: false,
     };
-    const program = this.#gradientOf(variant);
     const values = lossSettings(config, kind, variant);
     const [settings] = scope.hold([native.create(values, [values.length])] as const);
     const weightOf = lossWeights(rows, config.aggregation);
-    const [zero] = scope.hold([native.create(Float32Array.of(0), [])] as const);
     let gradients: NativeTensor[] | undefined;
     let loss = 0;
     let approxKl = 0;
@@ -104,8 +103,8 @@ export class Learner {
         inputs.push(referenceLogProbs);
         batch = { ...batch, referenceLogProbs };
       }
-      const earlier = gradients ?? model.parameters.map(() => zero);
-      const result = await program.run(native, weightsOf(model), earlier, batch);
+      const program = this.#gradientOf({ ...variant, accumulates: gradients !== undefined });
+      const result = await program.run(native, weightsOf(model), batch, gradients);
       scope.hold(result.gradients);
       scope.delete(inputs);
       if (gradients !== undefined) scope.delete(gradients);
