@@ -9,7 +9,7 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadCheckpoint } from '../../src/learner/checkpoint.js';
-import { DispatchBinding } from '../../src/policy/engine/dispatch.js';
+import { DispatchBinding } from '../../src/policy/engine/eager/dispatch.js';
 import { EagerBinding } from '../../src/policy/engine/eager/binding.js';
 import { Graph } from '../../src/policy/engine/graph.js';
 import { loadAddon, Native } from '../../src/policy/engine/native.js';

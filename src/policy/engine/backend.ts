@@ -4,7 +4,7 @@
  * WebGPU has to be asked for: its sums are not the same from run to run, so that a resumed run is not bit for bit the same,
  * and no card has been measured. So has an adapter that computes on the processor (llvmpipe, SwiftShader).
  */
-import { DispatchBinding } from './dispatch.js';
+import { DispatchBinding } from './eager/dispatch.js';
 import { loadAddon, Native, sessionBinding, type Binding } from './native.js';
 
 export const BACKENDS = ['auto', 'cuda', 'webgpu', 'cpu'] as const;

@@ -8,7 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { BackendInfo, Compute } from '../port.js';
 import { sizeOf } from '../shape.js';
-import type { OperationAddon } from './dispatch.js';
+import type { OperationAddon } from './eager/dispatch.js';
 import { DTYPE, type DType, type Graph, type Tensor } from './graph.js';
 
 export type TensorData = Float32Array | Int32Array | Uint8Array;

@@ -5,9 +5,9 @@
  * moments would cross the bus at every step; here they stay on the device, whose kernels run while script code calls the next
  * ones. As in the session, only what an output needs runs, and a value is let go of behind its last use.
  */
-import { letGo, planOf, type LoopStep, type NodeStep, type Plan } from './eager/plan.js';
-import { DTYPE, type Attribute, type Graph, type Node } from './graph.js';
-import type { Addon, Binding, TensorData } from './native.js';
+import { letGo, planOf, type LoopStep, type NodeStep, type Plan } from './plan.js';
+import { DTYPE, type Attribute, type Graph, type Node } from '../graph.js';
+import type { Addon, Binding, TensorData } from '../native.js';
 
 /** Types of attributes (TF_AttrType in c_api.h). */
 const ATTRIBUTE = { string: 0, int: 1, float: 2, bool: 3, type: 4, shape: 5 } as const;
