@@ -19,11 +19,10 @@ import type {
   RunResult,
   RunState,
   RunStatus,
-  ScoreLine,
   SelfPlayRunInput,
+  StepContext,
+  Told,
 } from './types.js';
-import type { BackendInfo } from '../src/policy/port.js';
-import type { IterationSummary, StepContext } from './types.js';
 
 export const pause = defineSignal<[string?]>('pause');
 export const resume = defineSignal<[string?]>('resume');
@@ -37,9 +36,7 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
   let step = 'start';
   let paused: string | null = null;
   let stopping = false;
-  let lastIteration: IterationSummary | null = null;
-  const scores: ScoreLine[] = [];
-  let engine: BackendInfo | null = null;
+  let told: Told = state?.told ?? { backend: null, lastIteration: null, scores: [] };
 
   setHandler(pause, (reason) => void (paused = reason ?? 'asked for'));
   setHandler(resume, () => void (paused = null));
@@ -56,9 +53,7 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
     iterations: schedule.iterations,
     step,
     checkpointVersion: state?.checkpoint.version ?? 0,
-    backend: engine,
-    lastIteration,
-    scores,
+    ...told,
   }));
 
   const contextOf = (s: RunState): StepContext => ({
@@ -69,7 +64,7 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
   });
   const evaluate = async (s: RunState): Promise<RunState> => {
     step = 'evaluate';
-    scores.push(...(await evaluation.evaluate(contextOf(s))).scores);
+    told = { ...told, scores: (await evaluation.evaluate(contextOf(s))).scores };
     return { ...s, lastEvaluated: s.iteration };
   };
 
@@ -77,7 +72,7 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
     if (state === undefined) {
       const { preset, configJson, configHash, originJson = '' } = input;
       const [interpreter, backend] = await Promise.all([sandbox.describeSandbox(), learner.describeEngine()]);
-      engine = backend;
+      told = { ...told, backend };
       const run = await orchestrate.startRun({
         runId,
         preset,
@@ -128,7 +123,7 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
         parentClosePolicy: ParentClosePolicy.TERMINATE,
         workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
       });
-      lastIteration = result.summary;
+      told = { ...told, lastIteration: result.summary };
       state = {
         ...state,
         iteration: number,
@@ -144,7 +139,7 @@ export async function selfPlayRun(input: SelfPlayRunInput): Promise<RunResult> {
         paused === null &&
         !timeIsUp(state)
       )
-        await continueAsNew<typeof selfPlayRun>({ ...input, state });
+        await continueAsNew<typeof selfPlayRun>({ ...input, state: { ...state, told } });
     }
     if (state.lastEvaluated < state.iteration) state = await evaluate(state);
     step = 'complete';

@@ -96,12 +96,23 @@ export interface RunState {
   readonly lastEvaluated: number;
   /** Pauses so far: tells their events apart. */
   readonly pauses: number;
+  /** What the progress query says beside it: handed on from history to history. Absent in runs of before. */
+  readonly told?: Told;
+}
+
+export interface Told {
+  /** What runs the policy; null before it is known. */
+  readonly backend: BackendInfo | null;
+  /** Of the iteration last done. */
+  readonly lastIteration: IterationSummary | null;
+  /** Of the last evaluation. */
+  readonly scores: readonly ScoreLine[];
 }
 
 export type RunStatus =
   'starting' | 'warming-up' | 'running' | 'paused' | 'stopping' | 'completed' | 'failed';
 
-export interface RunProgress {
+export interface RunProgress extends Told {
   readonly runId: string;
   readonly status: RunStatus;
   readonly iteration: number;
@@ -109,10 +120,6 @@ export interface RunProgress {
   /** The step under way. */
   readonly step: string;
   readonly checkpointVersion: number;
-  /** What runs the policy; null before it is known, and in a history that another one goes on from. */
-  readonly backend: BackendInfo | null;
-  readonly lastIteration: IterationSummary | null;
-  readonly scores: readonly ScoreLine[];
 }
 
 export interface ScoreLine {

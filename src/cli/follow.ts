@@ -19,7 +19,7 @@ export async function follow(
 ): Promise<FollowEnd> {
   let lastLine = '';
   let iteration = -1;
-  let scored = 0;
+  let scored = -1;
   let saidBackend = false;
   const began = Date.now();
   const at = (): string => `${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s`;
@@ -33,14 +33,14 @@ export async function follow(
         print(`${at()}  policy on ${backend}, ${threads} threads: ${backendText(progress.backend)}`);
         saidBackend = true;
       }
-      if (progress.scores.length < scored) scored = 0;
-      if (progress.scores.length > scored) {
-        print(`${at()}  held-out: ${scoreText(progress.scores.slice(scored))}`);
-        scored = progress.scores.length;
-      }
       if (progress.iteration !== iteration && progress.lastIteration !== null) {
         iteration = progress.iteration;
         print(`${at()}  iteration ${iteration}/${progress.iterations}: ${iterationText(progress)}`);
+      }
+      const evaluated = progress.scores[0]?.iteration ?? scored;
+      if (evaluated !== scored) {
+        scored = evaluated;
+        print(`${at()}  held-out: ${scoreText(progress.scores)}`);
       }
       const line = progress.status === 'running' ? '' : `${progress.status}: ${progress.step}`;
       if (line !== lastLine && line !== '') print(`${at()}  ${line}`);

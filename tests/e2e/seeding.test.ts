@@ -84,6 +84,13 @@ describe('seed files', () => {
     ]);
     expect(run.code, run.err).toBe(0);
     expect(run.out).toContain('Rows of the seed files, verified in the sandbox before use');
+    expect(run.out + run.err).toMatch(/ policy on tfjs-node-gpu, \d+ threads: libtensorflow [\d.]+ \(/);
+    const [engine] = await azrJson<{ library: string }[]>([
+      'sql',
+      '--json',
+      "select policy_library as library from run_started where run_id = 'seeded'",
+    ]);
+    expect(engine?.library).toMatch(/^libtensorflow [\d.]+ \(.*CUDA device.*\)$/);
     expect(await fatesOf('seeded')).toEqual([
       { file_name: 'f.jsonl', fate: 'used', rows: 20, example: '' },
       { file_name: 'io.jsonl', fate: 'used', rows: 20, example: '' },
