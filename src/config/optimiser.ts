@@ -4,7 +4,7 @@ import { z } from 'zod';
 const share = z.number().min(0).max(1);
 
 export const optimiserSchema = z.strictObject({
-  /** Constant (actor_rollout_ref.actor.optim.lr). */
+  /** Constant (actor_rollout_ref.actor.optim.lr), but for a learner with a final one. */
   learningRate: z.number().positive(),
   betas: z.tuple([share, share]).default([0.9, 0.999]),
   epsilon: z.number().positive().default(1e-8),

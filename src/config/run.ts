@@ -193,6 +193,11 @@ const fields = z.strictObject({
   }),
   learner: z.strictObject({
     optimiser: optimiserSchema,
+    /**
+     * Where it is given, the rate goes in a straight line from optimiser.learningRate in the first iteration to this one in the
+     * last of schedule.iterations (not in the paper, whose rate is constant). See learner/learning-rate.ts.
+     */
+    finalLearningRate: z.number().min(0).optional(),
     clipLow: share.default(0.2),
     clipHigh: z.number().min(0).default(0.2),
     /** With a negative advantage the loss goes no further than that of this ratio (clip_ratio_c); null is off. */

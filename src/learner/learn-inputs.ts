@@ -1,9 +1,9 @@
 /** A learner step's inputs from what the log holds: the same for the run and for its replay. */
 import type { EventDataByType } from '../../schemas/generated/events.js';
 import type { RunConfig } from '../config/run.js';
-import { isSeeding } from '../config/seeding-iterations.js';
 import { seedOf } from '../coordinates.js';
 import type { LearnConfig, LearnRow } from '../policy/port.js';
+import { learningRateOf } from './learning-rate.js';
 
 export function learnConfig(config: RunConfig, iteration: number): LearnConfig {
   const { optimiser, clipLow, clipHigh, entropyCoefficient, minibatches, microbatchRows, aggregation } =
@@ -12,7 +12,7 @@ export function learnConfig(config: RunConfig, iteration: number): LearnConfig {
   const { policy } = config;
   return {
     ...optimiser,
-    learningRate: isSeeding(config, iteration) ? 0 : optimiser.learningRate,
+    learningRate: learningRateOf(config, iteration),
     clipLow,
     clipHigh,
     entropyCoefficient,

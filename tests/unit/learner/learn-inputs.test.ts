@@ -21,6 +21,18 @@ describe('a learner step’s configuration', () => {
     ]);
   });
 
+  it('has a constant rate, or one on a straight line to the last iteration, and none while the buffer is filled', async () => {
+    const { config: constant } = await resolveRunConfig('tiny', ['schedule.iterations=11']);
+    const rates = (config: typeof constant): number[] =>
+      [4, 5, 6, 11, 12].map((iteration) => learnConfig(config, iteration).learningRate);
+    expect(rates(constant)).toEqual([0, 5e-4, 5e-4, 5e-4, 5e-4]);
+    const { config } = await resolveRunConfig('tiny', [
+      'schedule.iterations=11',
+      'learner.finalLearningRate=1e-4',
+    ]);
+    [0, 3.4e-4, 3e-4, 1e-4, 1e-4].forEach((rate, i) => expect(rates(config)[i]).toBeCloseTo(rate, 12));
+  });
+
   it('has those that are on', async () => {
     const { config } = await resolveRunConfig('tiny', [
       'learner.dualClip=3',
