@@ -16,11 +16,13 @@ import { tinyPolicy } from '../../src/config/policy.js';
 import { resolveRunConfig } from '../../src/config/presets.js';
 import type { RunConfig } from '../../src/config/run.js';
 import { seedOf } from '../../src/coordinates.js';
-import { tinyHeldOut } from '../../src/evaluation/tiny-held-out.js';
+import { heldOutOf } from '../../src/evaluation/tiny-held-out.js';
 import { learnConfig } from '../../src/learner/learn-inputs.js';
 import { TensorflowEngine } from '../../src/policy/engine/tensorflow-engine.js';
+import type { PolicyCodec } from '../../src/policy/codec.js';
 import type { CheckpointRef, PolicyEngine } from '../../src/policy/port.js';
-import { tinyCodec } from '../../src/policy/tiny/codec.js';
+import { tinyCodecOf } from '../../src/policy/tiny/codec.js';
+import { tinyFeatures } from '../../src/policy/tiny/features.js';
 import { tinySpec } from '../../src/policy/tiny/spec.js';
 import { taskKinds } from '../../src/tasks/index.js';
 import { TASK_KINDS } from '../../src/tasks/types.js';
@@ -88,7 +90,7 @@ async function main(): Promise<number> {
   await evaluateBoth(0);
 
   const steps = path.join(FOLDER, `steps-${process.pid}`);
-  const game = new SelfPlay(engine, config);
+  const game = new SelfPlay(engine, config, codecOf(config));
   let samples = 0;
   for (let iteration = 1; iteration <= iterations; iteration++) {
     const played = await game.iteration(checkpoint, iteration);
@@ -135,7 +137,7 @@ async function warmedUp(
   if (known !== undefined) return JSON.parse(known) as CheckpointRef;
   await mkdir(FOLDER, { recursive: true });
   const fresh = await engine.initialise(
-    tinySpec(policy.model),
+    tinySpec(policy.model, tinyFeatures(policy, config.propose)),
     seedOf(config.seed, 'weights'),
     path.join(FOLDER, `${key}-fresh`),
   );
@@ -165,17 +167,15 @@ async function heldOut(
   iteration: number,
   attempts = 0,
 ): Promise<string> {
-  const tasks = tinyHeldOut(config.evaluation.perBucket).map(({ task }) => task);
+  const codec = codecOf(config);
+  const tasks = heldOutOf(config).map(({ task }) => task);
   const asked = tasks.flatMap((task) =>
     Array.from({ length: Math.max(1, attempts) }, (_, attempt) => ({ task, attempt })),
   );
   const samples = await engine.sample(
     checkpoint,
     asked.map(({ task, attempt }) => {
-      const { tokens, maxTokens, grammar } = tinyCodec.solvePrompt(
-        task.kind,
-        taskKinds[task.kind].solve(task),
-      );
+      const { tokens, maxTokens, grammar } = codec.solvePrompt(task.kind, taskKinds[task.kind].solve(task));
       const seed = seedOf(config.seed, 'held-out', iteration, task.taskId, attempt);
       const temperature = attempts === 0 ? 0 : 1;
       const common = { id: `${task.taskId}/${attempt}`, prompt: tokens, seed, temperature, maxTokens };
@@ -185,7 +185,7 @@ async function heldOut(
   const answers = asked.map(({ task }, i) => {
     const sample = samples[i];
     if (sample === undefined) throw new Error(`no sample for ${task.taskId}`);
-    const { answer, thought } = tinyCodec.parseSolution(task.kind, sample);
+    const { answer, thought } = codec.parseSolution(task.kind, sample);
     const right = accuracyOf(task, answer) === 1;
     return { task, kind: task.kind, length: lengthOf(task.code), right, thought: thought !== null };
   });
@@ -210,6 +210,10 @@ async function heldOut(
     })
     .join('; ');
 }
+
+/** Of the run's domain. */
+const codecOf = (config: RunConfig): PolicyCodec =>
+  tinyCodecOf(tinyFeatures(tinyPolicy(config.policy), config.propose).operations);
 
 const percent = (part: number, whole: number): string =>
   whole === 0 ? '-' : `${((100 * part) / whole).toFixed(0)} %`;
