@@ -20,13 +20,14 @@ import { heldOutOf } from '../../src/evaluation/tiny-held-out.js';
 import { learnConfig } from '../../src/learner/learn-inputs.js';
 import { TensorflowEngine } from '../../src/policy/engine/tensorflow-engine.js';
 import type { PolicyCodec } from '../../src/policy/codec.js';
-import type { CheckpointRef, PolicyEngine } from '../../src/policy/port.js';
+import type { CheckpointRef, ModelSpec, PolicyEngine } from '../../src/policy/port.js';
 import { tinyCodecOf } from '../../src/policy/tiny/codec.js';
 import { tinyFeatures } from '../../src/policy/tiny/features.js';
 import { tinySpec } from '../../src/policy/tiny/spec.js';
 import { taskKinds } from '../../src/tasks/index.js';
 import { TASK_KINDS } from '../../src/tasks/types.js';
 import { runBench } from '../run-bench.js';
+import { fromCheckpoint } from './from-checkpoint.js';
 import { accuracyOf, lengthOf } from './judging.js';
 import { SelfPlay } from './self-play.js';
 
@@ -35,6 +36,7 @@ const USAGE = `npm run bench -- search [options]
   --set KEY=VALUE   override a key of the configuration
   --iterations N    default 20; 0 shows the warmed-up policy alone
   --every N         iterations between evaluations (default 5)
+  --from FOLDER     a run's checkpoint in place of a warmed-up policy; it answers in the grammar of the preset's domain
   --sampled         evaluate sampled answers too, at the start and the end
   --attempts K      of the sampled ones, at each question; shown are the share of right ones and of questions with one (default 1)`;
 
@@ -49,6 +51,7 @@ function readArguments() {
         iterations: { type: 'string', default: '20' },
         every: { type: 'string', default: '5' },
         attempts: { type: 'string', default: '1' },
+        from: { type: 'string' },
         sampled: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -80,7 +83,12 @@ async function main(): Promise<number> {
   const say = (line: string): void =>
     console.log(`${((Date.now() - began) / 1000).toFixed(0).padStart(5)} s  ${line}`);
 
-  let checkpoint = await warmedUp(engine, config, say);
+  const policy = tinyPolicy(config.policy);
+  const spec = tinySpec(policy.model, tinyFeatures(policy, config.propose));
+  let checkpoint =
+    options.from === undefined
+      ? await warmedUp(engine, config, spec, say)
+      : await fromCheckpoint(options.from, spec, path.join(FOLDER, `from-${process.pid}`));
   const start = checkpoint;
   const evaluateBoth = async (iteration: number): Promise<void> => {
     say(`${iteration} greedy  ${await heldOut(engine, config, checkpoint, iteration)}`);
@@ -125,6 +133,7 @@ async function main(): Promise<number> {
 async function warmedUp(
   engine: PolicyEngine,
   config: RunConfig,
+  spec: ModelSpec,
   say: (line: string) => void,
 ): Promise<CheckpointRef> {
   const policy = tinyPolicy(config.policy);
@@ -137,7 +146,7 @@ async function warmedUp(
   if (known !== undefined) return JSON.parse(known) as CheckpointRef;
   await mkdir(FOLDER, { recursive: true });
   const fresh = await engine.initialise(
-    tinySpec(policy.model, tinyFeatures(policy, config.propose)),
+    spec,
     seedOf(config.seed, 'weights'),
     path.join(FOLDER, `${key}-fresh`),
   );
