@@ -16,15 +16,18 @@ import { tinyPolicy } from '../../src/config/policy.js';
 import { resolveRunConfig } from '../../src/config/presets.js';
 import type { RunConfig } from '../../src/config/run.js';
 import { seedOf } from '../../src/coordinates.js';
-import { tinyHeldOut } from '../../src/evaluation/tiny-held-out.js';
+import { heldOutOf } from '../../src/evaluation/tiny-held-out.js';
 import { learnConfig } from '../../src/learner/learn-inputs.js';
 import { TensorflowEngine } from '../../src/policy/engine/tensorflow-engine.js';
-import type { CheckpointRef, PolicyEngine } from '../../src/policy/port.js';
-import { tinyCodec } from '../../src/policy/tiny/codec.js';
+import type { PolicyCodec } from '../../src/policy/codec.js';
+import type { CheckpointRef, ModelSpec, PolicyEngine } from '../../src/policy/port.js';
+import { tinyCodecOf } from '../../src/policy/tiny/codec.js';
+import { tinyFeatures } from '../../src/policy/tiny/features.js';
 import { tinySpec } from '../../src/policy/tiny/spec.js';
 import { taskKinds } from '../../src/tasks/index.js';
 import { TASK_KINDS } from '../../src/tasks/types.js';
 import { runBench } from '../run-bench.js';
+import { fromCheckpoint } from './from-checkpoint.js';
 import { accuracyOf, lengthOf } from './judging.js';
 import { SelfPlay } from './self-play.js';
 
@@ -33,6 +36,7 @@ const USAGE = `npm run bench -- search [options]
   --set KEY=VALUE   override a key of the configuration
   --iterations N    default 20; 0 shows the warmed-up policy alone
   --every N         iterations between evaluations (default 5)
+  --from FOLDER     a run's checkpoint in place of a warmed-up policy; it answers in the grammar of the preset's domain
   --sampled         evaluate sampled answers too, at the start and the end
   --attempts K      of the sampled ones, at each question; shown are the share of right ones and of questions with one (default 1)`;
 
@@ -47,6 +51,7 @@ function readArguments() {
         iterations: { type: 'string', default: '20' },
         every: { type: 'string', default: '5' },
         attempts: { type: 'string', default: '1' },
+        from: { type: 'string' },
         sampled: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -78,7 +83,12 @@ async function main(): Promise<number> {
   const say = (line: string): void =>
     console.log(`${((Date.now() - began) / 1000).toFixed(0).padStart(5)} s  ${line}`);
 
-  let checkpoint = await warmedUp(engine, config, say);
+  const policy = tinyPolicy(config.policy);
+  const spec = tinySpec(policy.model, tinyFeatures(policy, config.propose));
+  let checkpoint =
+    options.from === undefined
+      ? await warmedUp(engine, config, spec, say)
+      : await fromCheckpoint(options.from, spec, path.join(FOLDER, `from-${process.pid}`));
   const start = checkpoint;
   const evaluateBoth = async (iteration: number): Promise<void> => {
     say(`${iteration} greedy  ${await heldOut(engine, config, checkpoint, iteration)}`);
@@ -88,7 +98,7 @@ async function main(): Promise<number> {
   await evaluateBoth(0);
 
   const steps = path.join(FOLDER, `steps-${process.pid}`);
-  const game = new SelfPlay(engine, config);
+  const game = new SelfPlay(engine, config, codecOf(config));
   let samples = 0;
   for (let iteration = 1; iteration <= iterations; iteration++) {
     const played = await game.iteration(checkpoint, iteration);
@@ -123,6 +133,7 @@ async function main(): Promise<number> {
 async function warmedUp(
   engine: PolicyEngine,
   config: RunConfig,
+  spec: ModelSpec,
   say: (line: string) => void,
 ): Promise<CheckpointRef> {
   const policy = tinyPolicy(config.policy);
@@ -135,7 +146,7 @@ async function warmedUp(
   if (known !== undefined) return JSON.parse(known) as CheckpointRef;
   await mkdir(FOLDER, { recursive: true });
   const fresh = await engine.initialise(
-    tinySpec(policy.model),
+    spec,
     seedOf(config.seed, 'weights'),
     path.join(FOLDER, `${key}-fresh`),
   );
@@ -165,17 +176,15 @@ async function heldOut(
   iteration: number,
   attempts = 0,
 ): Promise<string> {
-  const tasks = tinyHeldOut(config.evaluation.perBucket).map(({ task }) => task);
+  const codec = codecOf(config);
+  const tasks = heldOutOf(config).map(({ task }) => task);
   const asked = tasks.flatMap((task) =>
     Array.from({ length: Math.max(1, attempts) }, (_, attempt) => ({ task, attempt })),
   );
   const samples = await engine.sample(
     checkpoint,
     asked.map(({ task, attempt }) => {
-      const { tokens, maxTokens, grammar } = tinyCodec.solvePrompt(
-        task.kind,
-        taskKinds[task.kind].solve(task),
-      );
+      const { tokens, maxTokens, grammar } = codec.solvePrompt(task.kind, taskKinds[task.kind].solve(task));
       const seed = seedOf(config.seed, 'held-out', iteration, task.taskId, attempt);
       const temperature = attempts === 0 ? 0 : 1;
       const common = { id: `${task.taskId}/${attempt}`, prompt: tokens, seed, temperature, maxTokens };
@@ -185,7 +194,7 @@ async function heldOut(
   const answers = asked.map(({ task }, i) => {
     const sample = samples[i];
     if (sample === undefined) throw new Error(`no sample for ${task.taskId}`);
-    const { answer, thought } = tinyCodec.parseSolution(task.kind, sample);
+    const { answer, thought } = codec.parseSolution(task.kind, sample);
     const right = accuracyOf(task, answer) === 1;
     return { task, kind: task.kind, length: lengthOf(task.code), right, thought: thought !== null };
   });
@@ -210,6 +219,10 @@ async function heldOut(
     })
     .join('; ');
 }
+
+/** Of the run's domain. */
+const codecOf = (config: RunConfig): PolicyCodec =>
+  tinyCodecOf(tinyFeatures(tinyPolicy(config.policy), config.propose).operations);
 
 const percent = (part: number, whole: number): string =>
   whole === 0 ? '-' : `${((100 * part) / whole).toFixed(0)} %`;

@@ -13,9 +13,8 @@ import { batchOfKind } from '../../src/config/batch-of-kind.js';
 import { proposedKinds } from '../../src/config/seeding-iterations.js';
 import { seedOf } from '../../src/coordinates.js';
 import { learnerBatch, learnerBatchSettings } from '../../src/learner/learner-batch.js';
-import type { Prompt } from '../../src/policy/codec.js';
+import type { PolicyCodec, Prompt } from '../../src/policy/codec.js';
 import type { CheckpointRef, LearnRow, PolicyEngine, Sample, SampleRequest } from '../../src/policy/port.js';
-import { tinyCodec } from '../../src/policy/tiny/codec.js';
 import { isHeldOutText } from '../../src/policy/tiny/generator.js';
 import { uniformTasks } from '../../src/policy/tiny/uniform-tasks.js';
 import { Random } from '../../src/random.js';
@@ -46,11 +45,13 @@ type Facts = {
 export class SelfPlay {
   readonly #engine: PolicyEngine;
   readonly #config: RunConfig;
+  readonly #codec: PolicyCodec;
   readonly #buffer = emptyBuffer();
 
-  constructor(engine: PolicyEngine, config: RunConfig) {
+  constructor(engine: PolicyEngine, config: RunConfig, codec: PolicyCodec) {
     this.#engine = engine;
     this.#config = config;
+    this.#codec = codec;
     for (const kind of config.propose.kinds) this.#accept(identityTask(kind));
   }
 
@@ -124,7 +125,7 @@ export class SelfPlay {
           }));
           const program = material.program?.code ?? null;
           const id = `${iteration}/${kind}/${index}`;
-          return { id, kind, index, program, prompt: tinyCodec.proposePrompt(kind, shown, program) };
+          return { id, kind, index, program, prompt: this.#codec.proposePrompt(kind, shown, program) };
         }),
       )
       .filter((planned) => planned !== undefined);
@@ -144,7 +145,7 @@ export class SelfPlay {
         completionTokens: [...sample.tokens],
         logProbs: [...sample.logProbs],
       });
-      const parsed = tinyCodec.parseProposal(kind, sample, program);
+      const parsed = this.#codec.parseProposal(kind, sample, program);
       const refuse = (reason: string, formatOk: boolean): void =>
         void facts.rejected.push({ proposalId: id, reason, formatOk });
       if (!parsed.ok) {
@@ -195,7 +196,7 @@ export class SelfPlay {
       })
       .map((group) => ({
         ...group,
-        prompt: tinyCodec.solvePrompt(group.task.kind, taskKinds[group.task.kind].solve(group.task)),
+        prompt: this.#codec.solvePrompt(group.task.kind, taskKinds[group.task.kind].solve(group.task)),
       }));
     const all = await this.#engine.sample(
       checkpoint,
@@ -215,7 +216,7 @@ export class SelfPlay {
     for (const { task, purpose, index, samples, prompt } of groups) {
       const { taskId, kind } = task;
       const own = all.slice(at, (at += samples));
-      const parsed = own.map((sample) => tinyCodec.parseSolution(kind, sample));
+      const parsed = own.map((sample) => this.#codec.parseSolution(kind, sample));
       const groupId = `${iteration}/${purpose}/${kind}/${index}`;
       facts.solutions.push({
         groupId,

@@ -4,7 +4,8 @@ import { stableJson } from '../config/presets.js';
 import type { RunConfig } from '../config/run.js';
 import type { PolicyCodec } from '../policy/codec.js';
 import { textCodecOfModel } from '../policy/text/of-model.js';
-import { tinyCodec } from '../policy/tiny/codec.js';
+import { tinyCodecOf } from '../policy/tiny/codec.js';
+import { tinyFeatures } from '../policy/tiny/features.js';
 
 export interface Codecs {
   /** @throws ModelMissingError, ModelFileError, RangeError where a pre-trained model's folder is none of this run's. */
@@ -16,7 +17,8 @@ export function createCodecs(): Codecs {
   const byConfig = new Map<string, Promise<PolicyCodec>>();
   return {
     of({ policy, propose, sandbox }) {
-      if (policy.kind === 'tiny') return Promise.resolve(tinyCodec);
+      if (policy.kind === 'tiny')
+        return Promise.resolve(tinyCodecOf(tinyFeatures(policy, propose).operations));
       const key = stableJson({ policy, propose, sandbox });
       let codec = byConfig.get(key);
       if (codec === undefined) {

@@ -1,7 +1,7 @@
 /** Greedy answers to the held-out tasks, judged like any solver's answer. */
 import { idOf } from '../coordinates.js';
 import type { AzrEvent } from '../../schemas/generated/events.js';
-import { TINY_HELD_OUT, tinyHeldOut } from '../evaluation/tiny-held-out.js';
+import { heldOutOf, TINY_HELD_OUT } from '../evaluation/tiny-held-out.js';
 import { judgeMany } from '../sandbox/index.js';
 import { taskKinds } from '../tasks/index.js';
 import { PAPER_KINDS, type TaskKind } from '../tasks/types.js';
@@ -19,7 +19,7 @@ export function makeEvaluate(dependencies: EvaluateDependencies): EvaluateSteps[
       const began = Date.now();
       const config = await configs.of(context.run);
       const codec = await codecs.of(config);
-      const examples = tinyHeldOut(config.evaluation.perBucket);
+      const examples = heldOutOf(config);
       const prompts = examples.map(({ task }) =>
         codec.solvePrompt(task.kind, taskKinds[task.kind].solve(task)),
       );

@@ -55,9 +55,10 @@ async function warmedUp(
   signal: AbortSignal,
   report: (detail: unknown) => void,
 ): Promise<CheckpointRef> {
-  const { model, warmUp } = tinyPolicy(config.policy);
+  const policy = tinyPolicy(config.policy);
+  const { model, warmUp } = policy;
   const fresh = await engine.initialise(
-    tinySpec(model, tinyFeatures(config.propose)),
+    tinySpec(model, tinyFeatures(policy, config.propose)),
     seedOf(config.seed, 'weights'),
     freshFolder,
   );
@@ -71,10 +72,11 @@ async function warmedUp(
 
 /** Exported for bench search. */
 export function* warmUpBatches(config: RunConfig): Generator<LearnRow[]> {
-  const { warmUp } = tinyPolicy(config.policy);
+  const policy = tinyPolicy(config.policy);
+  const { warmUp } = policy;
   const mix = { ...warmUp, maxReferences: config.propose.references };
   const early = { ...mix, thinkShares: warmUp.early.thinkShares, directLengths: null };
-  const features = tinyFeatures(config.propose);
+  const features = tinyFeatures(policy, config.propose);
   for (let step = 0; step < warmUp.steps; step++)
     yield warmUpRows(
       seedOf(config.seed, 'warm-up', step),

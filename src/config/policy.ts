@@ -8,11 +8,15 @@ import { seedOf } from '../coordinates.js';
 import { ADAPTABLE, type FreshAdapters } from '../policy/port.js';
 import { WRAPPERS } from '../policy/text/envelope.js';
 import { ENTRY_RULES } from '../policy/text/program.js';
+import { MAX_OPERATIONS, MOST_OPERATIONS } from '../policy/tiny/operations.js';
 import { INDUCTION_TARGETS } from '../policy/tiny/warm-up.js';
 import { optimiserSchema } from './optimiser.js';
 
 const share = z.number().min(0).max(1);
 const count = z.number().int().min(1);
+
+/** Weights of the tiny domain's program lengths, from 1; a length that is not in it has none. */
+export const lengthWeights = z.array(z.number().min(0)).min(MAX_OPERATIONS).max(MOST_OPERATIONS);
 
 const tinyModel = z.strictObject({
   layers: count.max(64),
@@ -30,15 +34,18 @@ const tinyModel = z.strictObject({
 const tiny = z.strictObject({
   kind: z.literal('tiny'),
   model: tinyModel,
+  /** Operations of the longest program; 3 where absent. Longer ones need a longer context and weights of their lengths. */
+  operations: count.min(MAX_OPERATIONS).max(MOST_OPERATIONS).optional(),
   /** Likelihood training on generated programs before self-play; `steps: 0` is none. */
   warmUp: z.strictObject({
     steps: z.number().int().min(0),
     rowsPerStep: count,
     proposeShare: share,
-    proposeLengths: z.array(z.number().min(0)).length(3),
-    solveLengths: z.array(z.number().min(0)).length(3),
+    /** Of programs in proposals, and in solutions. */
+    proposeLengths: lengthWeights,
+    solveLengths: lengthWeights,
     /** The same of solutions without a thought; null: `solveLengths`. `[1, 0, 0]` answers at once only what is short. */
-    directLengths: z.array(z.number().min(0)).length(3).nullable().default(null),
+    directLengths: lengthWeights.nullable().default(null),
     /** Shares of deduction, abduction and induction solutions with a thought before the answer. */
     thinkShares: z.array(share).length(3).default([1, 1, 1]),
     /** First steps, and the shares that stand in for `thinkShares` in them: what a thought is, learned before the mix. */

@@ -10,21 +10,22 @@ import { VALID_PROGRAM_FILTERS } from '../buffer/valid-program-filter.js';
 import { ADVANTAGES } from '../learner/advantages/names.js';
 import { AGGREGATIONS } from '../learner/aggregations.js';
 import { COMPUTES } from '../policy/port.js';
+import { MAX_OPERATIONS, MOST_OPERATIONS } from '../policy/tiny/operations.js';
 import { COMBINE_METHODS } from '../reward/combine.js';
 import { DIVERSITY_RULES } from '../reward/intrinsic/answer-diversity.js';
 import { BANNABLE_KEYWORDS, POLICY_NAMES } from '../sandbox/policy.js';
 import { mayCompose, mostFunctions } from '../tasks/composite.js';
 import { PAPER_KINDS, TASK_KINDS } from '../tasks/types.js';
 import { optimiserSchema } from './optimiser.js';
-import { policySchema } from './policy.js';
+import { lengthWeights, policySchema } from './policy.js';
 
 const share = z.number().min(0).max(1);
 const count = z.number().int().min(1);
 
-const lengthWeights = z
-  .array(z.number().min(0))
-  .length(3)
-  .refine((weights) => weights.some((weight) => weight > 0), 'at least one weight must be above 0');
+const uniformLengths = lengthWeights.refine(
+  (weights) => weights.some((weight) => weight > 0),
+  'at least one weight must be above 0',
+);
 
 const batchByKind = z.partialRecord(z.enum(TASK_KINDS), count.max(4096)).default({});
 
@@ -106,8 +107,8 @@ const fields = z.strictObject({
      * `solve.batch` fresh tasks of each kind an iteration, drawn from the tiny domain whatever the buffer's rules.
      */
     source: z.enum(['policy', 'uniform']).default('policy'),
-    /** `source: uniform`: weights of program lengths 1, 2, 3; within a length programs are uniform. */
-    uniformLengths: lengthWeights.default([1, 1, 1]),
+    /** `source: uniform`: weights of program lengths from 1; within a length programs are uniform. */
+    uniformLengths: uniformLengths.default([1, 1, 1]),
     composite,
     /** Keywords that a program of an error task may not have (banned_keywords_for_errors_and_exceptions); `[raise]` as published. */
     bannedErrorKeywords: z.array(z.enum(BANNABLE_KEYWORDS)).default([]),
@@ -235,6 +236,8 @@ const fields = z.strictObject({
   evaluation: z.strictObject({
     /** Questions for each kind and bucket. */
     perBucket: count.max(10000),
+    /** Questions are about programs of up to so many operations; as long as the tiny policy's programs where absent. */
+    operations: count.min(MAX_OPERATIONS).max(MOST_OPERATIONS).optional(),
     /** Every this many iterations, and at the start and the end (trainer.test_freq). */
     every: count,
   }),
@@ -263,6 +266,23 @@ export const runConfigSchema = fields.superRefine(({ policy, propose }, context)
     context.addIssue({ code: 'custom', path: ['propose', ...path], message });
   if (propose.source === 'uniform' && propose.kinds.includes('error'))
     issue(['kinds'], 'tasks of error prediction are proposed, not drawn; accepted with source: policy only');
+  if (policy.kind === 'tiny') {
+    const { operations = MAX_OPERATIONS, warmUp } = policy;
+    const { proposeLengths, solveLengths, directLengths } = warmUp;
+    const weights = { proposeLengths, solveLengths, directLengths: directLengths ?? [] };
+    for (const [name, { length }] of Object.entries(weights))
+      if (length > operations)
+        context.addIssue({
+          code: 'custom',
+          path: ['policy', 'warmUp', name],
+          message: `it has weights of ${length} lengths; accepted are up to policy.operations, ${operations}`,
+        });
+    if (propose.uniformLengths.length > operations)
+      issue(
+        ['uniformLengths'],
+        `it has weights of ${propose.uniformLengths.length} lengths; accepted are up to policy.operations, ${operations}`,
+      );
+  }
   if (!mayCompose(propose.composite)) return;
   const most = mostFunctions(propose.composite);
   if (propose.references <= most)

@@ -133,7 +133,8 @@ function overridden(
 /** The tiny policy's vocabulary and grammar stand in its checkpoint: a fork cannot ask for symbols that it lacks. */
 function checkSymbols(before: RunConfig, after: RunConfig): void {
   if (after.policy.kind !== 'tiny') return;
-  const [has, needs] = [tinyFeatures(before.propose), tinyFeatures(after.propose)];
+  const { policy } = after;
+  const [has, needs] = [tinyFeatures(policy, before.propose), tinyFeatures(policy, after.propose)];
   const asked = [
     ...(needs.error && !has.error ? ['error prediction (propose.kinds)'] : []),
     ...(needs.composite && !has.composite ? ['composite programs (propose.composite)'] : []),

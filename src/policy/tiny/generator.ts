@@ -1,12 +1,12 @@
 /**
  * Uniform draws from the tiny domain, and the part of it that is held out.
  *
- * The domain has 1,884 programs and 11,000 inputs: 20.7 million (program, input) pairs. One pair in 64, chosen by a
+ * The domain has 1,884 programs and 11,000 inputs: 20.7 million (program, input) pairs; longer programs add to them. One pair in 64, chosen by a
  * hash of its text, is held out: the evaluation asks about such pairs only, the warm-up never draws one, and a proposal
  * that holds one is refused before it can reach a prompt or a batch, a composite program by its expansion.
  */
 import type { Random } from '../../random.js';
-import { MAX_INPUT_LENGTH, MAX_OPERATIONS, MIN_INPUT_LENGTH, OPERATIONS, parseList } from './operations.js';
+import { MAX_INPUT_LENGTH, MIN_INPUT_LENGTH, MOST_OPERATIONS, OPERATIONS, parseList } from './operations.js';
 import { expandedOperations } from './programs.js';
 
 const HELD_OUT_SHARE = 64;
@@ -32,8 +32,8 @@ export function isHeldOutText(code: string, input: string): boolean {
 }
 
 export function drawProgram(random: Random, length: number): number[] {
-  if (!(length >= 1 && length <= MAX_OPERATIONS))
-    throw new RangeError(`length is ${length}; accepted are 1 to ${MAX_OPERATIONS}`);
+  if (!(length >= 1 && length <= MOST_OPERATIONS))
+    throw new RangeError(`length is ${length}; accepted are 1 to ${MOST_OPERATIONS}`);
   return Array.from({ length }, () => random.below(OPERATIONS.length));
 }
 

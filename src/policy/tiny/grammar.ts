@@ -17,23 +17,23 @@
  * With composite programs a proposed program may call "g" in place of an operation, and a solver's thought may hold one
  * step more. Whether g is given, and called where it is, is no matter of form: validation looks at it.
  *
+ * With longer programs (`policy.operations`) what is said of 3 operations holds for as many, and of 7 digits for 4 more
+ * than that; thoughts about induction end at three operations all the same.
+ *
  * The grammar fixes form only: every answer it admits is well-formed, none of it is made right.
  */
 import type { GrammarTable } from '../port.js';
-import {
-  MAX_INPUT_LENGTH,
-  MAX_LIST_LENGTH,
-  MAX_OPERATIONS,
-  MIN_INPUT_LENGTH,
-  OPERATIONS,
-} from './operations.js';
+import { longestList, MAX_INPUT_LENGTH, MAX_OPERATIONS, MIN_INPUT_LENGTH, OPERATIONS } from './operations.js';
 import { PLAIN, type TinyFeatures } from './features.js';
 import { PARTIAL_OPERATIONS } from './partial-operations.js';
-import { ERROR_NAMES } from './programs.js';
+import { ERROR_NAMES, mostExpanded } from './programs.js';
 import * as v from './vocabulary.js';
 
 /** Inputs of an induction task: the first half is given to the solver, the second half is hidden. */
 export const INDUCTION_INPUTS = 4;
+
+/** Operations of the longest program whose induction can be thought about: a longer thought would double the context. */
+export const MAX_INDUCTION_THOUGHT = 3;
 
 const DIGITS = Array.from({ length: 10 }, (_, d) => v.digitToken(d));
 const OPERATION_TOKENS = OPERATIONS.map((_, i) => v.operationToken(i));
@@ -81,6 +81,9 @@ class Automaton {
 function build(features: TinyFeatures): GrammarTable {
   const vocabulary = v.vocabularyOf(features);
   const calls = features.composite ? [v.CALL] : [];
+  const longest = features.operations;
+  const longestThought = features.composite ? mostExpanded(longest) : longest;
+  const digitsOfList = longestList(longest);
   const a = new Automaton();
   const done = a.state();
   const finish = (ends: readonly number[]): void => {
@@ -88,10 +91,7 @@ function build(features: TinyFeatures): GrammarTable {
   };
   const proposeProgram = (partial: readonly number[] = []): number => {
     const start = a.state();
-    const input = a.join(
-      a.run(start, [...OPERATION_TOKENS, ...partial, ...calls], 1, MAX_OPERATIONS),
-      v.SEMICOLON,
-    );
+    const input = a.join(a.run(start, [...OPERATION_TOKENS, ...partial, ...calls], 1, longest), v.SEMICOLON);
     finish(a.run(input, DIGITS, MIN_INPUT_LENGTH, MAX_INPUT_LENGTH));
     return start;
   };
@@ -115,7 +115,7 @@ function build(features: TinyFeatures): GrammarTable {
     for (let n = 0; n < count; n++) {
       const operation = a.state();
       for (const from of at) a.edge(from, operations, operation);
-      at = a.run(operation, DIGITS, 0, MAX_LIST_LENGTH);
+      at = a.run(operation, DIGITS, 0, digitsOfList);
       ends.push(...at);
     }
     return ends;
@@ -123,15 +123,15 @@ function build(features: TinyFeatures): GrammarTable {
   const solveList = (): number => {
     const start = a.state();
     // With a thought before it or without: what follows is the same.
-    const ends = steps(a.join([start], v.THINK), OPERATION_TOKENS, MAX_OPERATIONS + calls.length);
-    finish(a.run(a.join(ends, v.END_THINK), DIGITS, 0, MAX_LIST_LENGTH));
-    finish(a.run(start, DIGITS, 0, MAX_LIST_LENGTH));
+    const ends = steps(a.join([start], v.THINK), OPERATION_TOKENS, longestThought);
+    finish(a.run(a.join(ends, v.END_THINK), DIGITS, 0, digitsOfList));
+    finish(a.run(start, DIGITS, 0, digitsOfList));
     return start;
   };
   const solveError = (): number => {
     const start = a.state();
     const operations = [...OPERATION_TOKENS, ...PARTIAL_TOKENS];
-    const ends = steps(a.join([start], v.THINK), operations, MAX_OPERATIONS + calls.length);
+    const ends = steps(a.join([start], v.THINK), operations, longestThought);
     finish(a.run(a.join(ends, v.END_THINK), ERROR_TOKENS, 1, 1));
     finish(a.run(start, ERROR_TOKENS, 1, 1));
     return start;
@@ -142,7 +142,7 @@ function build(features: TinyFeatures): GrammarTable {
     let ends: number[] = [];
     for (let i = 0; i < INDUCTION_INPUTS / 2; i++) {
       if (i > 0) at = a.join(ends, v.BAR);
-      ends = a.run(a.join(a.run(at, DIGITS, 0, longest), v.ARROW), DIGITS, 0, MAX_LIST_LENGTH);
+      ends = a.run(a.join(a.run(at, DIGITS, 0, longest), v.ARROW), DIGITS, 0, digitsOfList);
     }
     return ends;
   };
@@ -150,14 +150,14 @@ function build(features: TinyFeatures): GrammarTable {
     const start = a.state();
     const chosen: number[] = [];
     let at = [a.join([start], v.THINK)];
-    for (let n = 1; n <= MAX_OPERATIONS; n++) {
+    for (let n = 1; n <= MAX_INDUCTION_THOUGHT; n++) {
       const operation = a.state();
       for (const from of at) a.edge(from, OPERATION_TOKENS, operation);
       chosen.push(operation);
-      if (n < MAX_OPERATIONS) at = pairs(operation, MAX_INPUT_LENGTH + n);
+      if (n < MAX_INDUCTION_THOUGHT) at = pairs(operation, MAX_INPUT_LENGTH + n);
     }
-    finish(a.run(a.join(chosen, v.END_THINK), OPERATION_TOKENS, 1, MAX_OPERATIONS));
-    finish(a.run(start, OPERATION_TOKENS, 1, MAX_OPERATIONS));
+    finish(a.run(a.join(chosen, v.END_THINK), OPERATION_TOKENS, 1, longest));
+    finish(a.run(start, OPERATION_TOKENS, 1, longest));
     return start;
   };
   const start = {
@@ -193,8 +193,9 @@ const grammars = new Map<string, GrammarTable>();
 
 /** The grammar of a run's domain. */
 export function tinyGrammar(features: TinyFeatures): GrammarTable {
-  if (!features.error && !features.composite) return TINY_GRAMMAR;
-  const key = JSON.stringify([features.error, features.composite]);
+  const { error, composite, operations } = features;
+  if (!error && !composite && operations === MAX_OPERATIONS) return TINY_GRAMMAR;
+  const key = JSON.stringify([error, composite, operations]);
   const known = grammars.get(key) ?? build(features);
   grammars.set(key, known);
   return known;

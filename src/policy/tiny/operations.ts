@@ -26,12 +26,14 @@ export const OPERATIONS: readonly Operation[] = [
   { name: 'double', python: 'x = [d * 2 % 10 for d in x]', apply: (x) => x.map((d) => (d * 2) % 10) },
 ];
 
-/** Programs are compositions of 1 to 3 operations; inputs are lists of 3 or 4 digits. */
+/** Operations of the longest programs; a run may ask for longer ones (`policy.operations`), up to MOST_OPERATIONS. */
 export const MAX_OPERATIONS = 3;
+export const MOST_OPERATIONS = 5;
+/** Inputs are lists of 3 or 4 digits. */
 export const MIN_INPUT_LENGTH = 3;
 export const MAX_INPUT_LENGTH = 4;
-/** Longest list that can arise: each operation adds at most one element. */
-export const MAX_LIST_LENGTH = MAX_INPUT_LENGTH + MAX_OPERATIONS;
+/** Longest list that can arise in so many operations: each adds at most one element. */
+export const longestList = (operations: number): number => MAX_INPUT_LENGTH + operations;
 
 /** The lists after each operation, the last being the output. `operations` are indices into OPERATIONS. */
 export function trace(

@@ -6,7 +6,7 @@
  * in which each call is replaced by the operations of the definition; that is what a solver is shown.
  */
 import { NO_ERROR } from '../../tasks/error-prediction.js';
-import { MAX_LIST_LENGTH, MAX_OPERATIONS, OPERATIONS } from './operations.js';
+import { longestList, OPERATIONS } from './operations.js';
 import { PARTIAL_OPERATIONS } from './partial-operations.js';
 
 const STEPS = [...OPERATIONS, ...PARTIAL_OPERATIONS];
@@ -14,8 +14,8 @@ const STEPS = [...OPERATIONS, ...PARTIAL_OPERATIONS];
 export const GIVEN = STEPS.length;
 const GIVEN_LINE = 'x = g_0(x)';
 
-/** Operations of the longest expansion. */
-export const MAX_EXPANDED_OPERATIONS = MAX_OPERATIONS + 1;
+/** Operations of the longest expansion. @param longest operations of a proposed program */
+export const mostExpanded = (longest: number): number => longest + 1;
 
 /** Answers of error prediction, as symbols have them. */
 export const ERROR_NAMES: readonly string[] = [NO_ERROR, ...PARTIAL_OPERATIONS.map(({ error }) => error)];
@@ -88,10 +88,14 @@ export function runOperations(operations: readonly number[], input: readonly num
   return { states, error: NO_ERROR };
 }
 
-/** Whether expanded operations on an input stay within what prompts and answers can hold. */
-export function withinBounds(operations: readonly number[], input: readonly number[]): boolean {
+/** Whether expanded operations on an input stay within what prompts and answers can hold. @param longest as above */
+export function withinBounds(
+  operations: readonly number[],
+  input: readonly number[],
+  longest: number,
+): boolean {
   return (
-    operations.length <= MAX_EXPANDED_OPERATIONS &&
-    runOperations(operations, input).states.every((state) => state.length <= MAX_LIST_LENGTH)
+    operations.length <= mostExpanded(longest) &&
+    runOperations(operations, input).states.every((state) => state.length <= longestList(longest))
   );
 }

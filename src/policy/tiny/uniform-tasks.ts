@@ -1,7 +1,7 @@
 /**
  * Tasks drawn from the tiny domain instead of proposed: solver-only runs, which tell what self-play's proposer adds.
  *
- * A program has length 1, 2 or 3 with the given weights and is uniform within its length; each input is uniform among
+ * A program has a length with the given weights and is uniform within its length; each input is uniform among
  * those that the evaluation does not hold out. Only programs and inputs are made here: outputs are the sandbox's.
  */
 import { cumulative, Random } from '../../random.js';
@@ -20,7 +20,7 @@ export interface UniformTask {
 }
 
 /**
- * @param seed the run's. @param countOf tasks of a kind. @param lengthWeights of program lengths 1, 2, 3.
+ * @param seed the run's. @param countOf tasks of a kind. @param lengthWeights of program lengths from 1.
  * @param kinds whose tasks are drawn; those of error prediction are not drawn.
  * @returns by kind, then index; each task depends on its own coordinates alone.
  */

@@ -7,7 +7,7 @@ import { NO_ERROR } from '../../tasks/error-prediction.js';
 import type { TaskKind } from '../../tasks/types.js';
 import type { TinyFeatures } from './features.js';
 import { drawInputFor, drawProgram } from './generator.js';
-import { MAX_OPERATIONS, OPERATIONS } from './operations.js';
+import { OPERATIONS } from './operations.js';
 import { PARTIAL_OPERATIONS } from './partial-operations.js';
 import { expand, GIVEN, runOperations, withinBounds } from './programs.js';
 import * as v from './vocabulary.js';
@@ -23,7 +23,7 @@ const COMPOSITE_SHARE = 0.25;
 export interface ExtendedDraw {
   readonly kind: TaskKind;
   readonly propose: boolean;
-  /** Weights of program lengths 1, 2, 3, cumulative. */
+  /** Weights of program lengths from 1, cumulative. */
   readonly lengths: readonly number[];
   readonly maxReferences: number;
 }
@@ -38,7 +38,7 @@ export function extendedRow(
   const composite = features.composite && kind !== 'induction' && random.uniform() < COMPOSITE_SHARE;
   if (kind !== 'error' && !composite) return undefined;
   const drawn = composite
-    ? drawComposite(random, kind)
+    ? drawComposite(random, kind, features.operations)
     : drawPlain(random, kind, 1 + random.weighted(draw.lengths));
   return propose ? proposeRow(random, draw, drawn) : solveRow(kind, drawn);
 }
@@ -69,15 +69,15 @@ function drawPlain(random: Random, kind: TaskKind, length: number): Drawn {
 }
 
 /** A program with one call, and what it calls; drawn again where it leaves the bounds, or raises where it may not. */
-function drawComposite(random: Random, kind: TaskKind): Drawn {
+function drawComposite(random: Random, kind: TaskKind, longest: number): Drawn {
   for (;;) {
-    const definition = drawOperations(random, kind, 1 + random.below(MAX_OPERATIONS));
-    const others = random.below(MAX_OPERATIONS);
+    const definition = drawOperations(random, kind, 1 + random.below(longest));
+    const others = random.below(longest);
     const operations = others === 0 ? [] : drawOperations(random, kind, others);
     operations.splice(random.below(operations.length + 1), 0, GIVEN);
     const expanded = expand(operations, definition) ?? [];
     const input = drawInputFor(random, expanded);
-    if (!withinBounds(expanded, input)) continue;
+    if (!withinBounds(expanded, input, longest)) continue;
     if (kind === 'error' || runOperations(expanded, input).error === NO_ERROR)
       return { operations, definition, expanded, input };
   }

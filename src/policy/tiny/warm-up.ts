@@ -10,7 +10,7 @@
 import type { LearnRow } from '../port.js';
 import { cumulative, Random } from '../../random.js';
 import { PLAIN, type TinyFeatures } from './features.js';
-import { INDUCTION_INPUTS } from './grammar.js';
+import { INDUCTION_INPUTS, MAX_INDUCTION_THOUGHT } from './grammar.js';
 import { canonicalProgram } from './canonical.js';
 import { drawInputFor, drawProgram } from './generator.js';
 import { trace } from './operations.js';
@@ -20,9 +20,9 @@ import { extendedRow, type TokenPair } from './warm-up-extended.js';
 export interface WarmUpMix {
   /** Share of rows in which the policy proposes; the others solve. */
   readonly proposeShare: number;
-  /** Weights of program lengths 1, 2, 3 in proposals. */
+  /** Weights of program lengths, from 1, in proposals. */
   readonly proposeLengths: readonly number[];
-  /** Weights of program lengths 1, 2, 3 in solutions. */
+  /** Weights of program lengths, from 1, in solutions. */
   readonly solveLengths: readonly number[];
   /** The same of solutions without a thought; null: as with one. */
   readonly directLengths: readonly number[] | null;
@@ -68,8 +68,9 @@ export function warmUpRows(
     const length = 1 + random.weighted(thinks ? solveLengths : directLengths);
     const drawn = drawProgram(random, length);
     // Before inputs are drawn for it: what is held out is a matter of the program that the row shows.
-    const canonical = kind === 'induction' && mix.inductionTargets === 'canonical';
-    return solveRow(random, kind, canonical ? canonicalProgram(drawn) : drawn, thinks);
+    if (kind !== 'induction') return solveRow(random, kind, drawn, thinks);
+    const answer = mix.inductionTargets === 'canonical' ? canonicalProgram(drawn) : drawn;
+    return solveRow(random, kind, answer, thinks && answer.length <= MAX_INDUCTION_THOUGHT);
   };
   return Array.from({ length: rows }, (_, index) => {
     const kind = kinds[random.weighted(kindWeights)] ?? 'deduction';

@@ -7,11 +7,11 @@ import { tinyCodec } from '../../../src/policy/tiny/codec.js';
 import { PLAIN, tinyFeatures, type TinyFeatures } from '../../../src/policy/tiny/features.js';
 import { isHeldOutText } from '../../../src/policy/tiny/generator.js';
 import { accepts, tinyGrammar } from '../../../src/policy/tiny/grammar.js';
-import { renderList, renderProgram } from '../../../src/policy/tiny/operations.js';
+import { MAX_OPERATIONS, renderList, renderProgram } from '../../../src/policy/tiny/operations.js';
 import {
   expandedOperations,
   GIVEN,
-  MAX_EXPANDED_OPERATIONS,
+  mostExpanded,
   renderOperations,
   runOperations,
 } from '../../../src/policy/tiny/programs.js';
@@ -34,7 +34,7 @@ const MIX = {
   inductionTargets: 'drawn',
 } as const;
 const MODEL = { layers: 1, width: 8, heads: 2, hidden: 8, context: 96 };
-const BOTH: TinyFeatures = { error: true, composite: true };
+const BOTH: TinyFeatures = { ...PLAIN, error: true, composite: true };
 const EXTENDED: readonly TinyFeatures[] = [BOTH, { ...BOTH, error: false }, { ...BOTH, composite: false }];
 const digest = (data: Uint8Array | string): string =>
   createHash('sha256').update(data).digest('hex').slice(0, 16);
@@ -77,8 +77,8 @@ describe('the vocabulary', () => {
       chanceLimit: 0,
     };
     const composite = { chance: 0, minFunctions: 1, maxFunctions: 1, startIteration: 1, schedule };
-    expect(tinyFeatures({ kinds: ['deduction'], composite })).toEqual(PLAIN);
-    expect(tinyFeatures({ kinds: ['error'], composite: { ...composite, chance: 0.1 } })).toEqual(BOTH);
+    expect(tinyFeatures({}, { kinds: ['deduction'], composite })).toEqual(PLAIN);
+    expect(tinyFeatures({}, { kinds: ['error'], composite: { ...composite, chance: 0.1 } })).toEqual(BOTH);
   });
 });
 
@@ -301,7 +301,7 @@ describe('what is held out', () => {
 });
 
 it('programs reach no further than the bounds say', () => {
-  expect(MAX_EXPANDED_OPERATIONS).toBe(4);
+  expect(mostExpanded(MAX_OPERATIONS)).toBe(4);
   expect(runOperations([2, 2, 12], [1, 2, 3])).toEqual({ states: [[2, 3], [3]], error: 'IndexError' });
   expect(() => runOperations([GIVEN], [1])).toThrow(/holds 15; accepted are indices 0 to 14/);
 });
