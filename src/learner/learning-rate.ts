@@ -10,10 +10,7 @@ import { isSeeding } from '../config/seeding-iterations.js';
 import type { RunConfig } from '../config/run.js';
 
 /** @param iteration from 1; those behind the last of the schedule have its rate. */
-export function learningRateOf(
-  config: Pick<RunConfig, 'learner' | 'schedule'>,
-  iteration: number,
-): number {
+export function learningRateOf(config: Pick<RunConfig, 'learner' | 'schedule'>, iteration: number): number {
   if (isSeeding(config, iteration)) return 0;
   const { optimiser, finalLearningRate: final } = config.learner;
   const { iterations } = config.schedule;
