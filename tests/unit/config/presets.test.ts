@@ -139,7 +139,9 @@ describe('a policy that is not there', () => {
   it('that holds something else is a wrong configuration', async () => {
     const error = await asked(`policy.path=${await model('config.json', 'tokenizer.json')}`);
     expect(error).toBeInstanceOf(UsageError);
-    expect(String(error)).toMatch(/model\.safetensors is missing; accepted is a folder with model\.safetensors/);
+    expect(String(error)).toMatch(
+      /model\.safetensors is missing; accepted is a folder with model\.safetensors/,
+    );
   });
 
   it('has to be named by an absolute path', async () => {

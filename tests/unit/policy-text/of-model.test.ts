@@ -114,6 +114,8 @@ describe('a model that does not fit its run is refused before any work', () => {
     expect((await refusalOf()).message).toMatch(/model_type is "gpt2"; accepted are/);
     await writeSmallLlama(folder);
     await rm(path.join(folder, 'model.safetensors'));
-    expect((await refusalOf()).message).toMatch(/model\.safetensors is missing; accepted is a folder with model\.safetensors/);
+    expect((await refusalOf()).message).toMatch(
+      /model\.safetensors is missing; accepted is a folder with model\.safetensors/,
+    );
   });
 });
