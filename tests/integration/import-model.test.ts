@@ -55,7 +55,9 @@ describe('importModel', () => {
   it('leaves no tensors behind, and nothing where a folder is none', async () => {
     const before = engine.tensors;
     await engine.importModel(at('model'), at('again'));
-    await expect(engine.importModel(at('nowhere'), at('never'))).rejects.toThrow(/nowhere\/model\.safetensors is missing/);
+    await expect(engine.importModel(at('nowhere'), at('never'))).rejects.toThrow(
+      /nowhere\/model\.safetensors is missing/,
+    );
     expect(engine.tensors).toBe(before);
   });
 
