@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { installedFolder, SMOLLM2 } from '../../src/config/model-folder.js';
 import { Random } from '../../src/random.js';
-import type { Side, StepRows } from './process.js';
+import type { Optimiser, Side, StepRows } from './process.js';
 
 /** 4 layers of 128, 1.0 million parameters: Qwen2's architecture, biases and shared keys included. */
 export const TINY = {
@@ -17,6 +17,18 @@ export const TINY = {
   max_position_embeddings: 512,
   tie_word_embeddings: true,
 } as const;
+
+/** Of the steps that are timed. */
+export const OPTIMISER: Optimiser = {
+  learningRate: 1e-5,
+  betas: [0.9, 0.999],
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  maxGradNorm: 1,
+  clipLow: 0.2,
+  clipHigh: 0.28,
+  entropyCoefficient: 0.001,
+};
 
 /** SmolLM2-135M-Instruct where `azr model fetch` puts it, or what AZR_SMOLLM2 names; undefined where it is not. */
 export function smolLm2Folder(): string | undefined {

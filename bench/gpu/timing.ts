@@ -3,7 +3,7 @@ import type { Native } from '../../src/policy/engine/native.js';
 import { PretrainedModel } from '../../src/policy/hugging-face/pretrained.js';
 import type { LearnConfig, LearnRow } from '../../src/policy/port.js';
 import { Random } from '../../src/random.js';
-import { tokenRows } from '../beside/models.js';
+import { OPTIMISER, tokenRows } from '../beside/models.js';
 import { median } from '../median.js';
 
 export interface Timed {
@@ -15,14 +15,7 @@ export interface Timed {
 }
 
 const CONFIG: LearnConfig = {
-  learningRate: 1e-5,
-  betas: [0.9, 0.999],
-  epsilon: 1e-8,
-  weightDecay: 0.01,
-  maxGradNorm: 1,
-  clipLow: 0.2,
-  clipHigh: 0.28,
-  entropyCoefficient: 0.001,
+  ...OPTIMISER,
   minibatches: 1,
   microbatchRows: 1024,
   aggregation: 'token',

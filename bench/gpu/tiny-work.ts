@@ -17,7 +17,8 @@ export interface TinyWork {
   readonly first: Readonly<Record<string, readonly number[]>>;
 }
 
-const MIX: WarmUpMix = {
+/** Warm-up rows of every role, kind and length, most of them with thoughts. */
+export const WARM_UP_MIX = {
   proposeShare: 0.4,
   proposeLengths: [1, 1, 1],
   solveLengths: [1, 1, 1],
@@ -26,9 +27,10 @@ const MIX: WarmUpMix = {
   maxReferences: 2,
   directLengths: null,
   inductionTargets: 'drawn',
-};
+} as const satisfies WarmUpMix;
 
-const CONFIG: LearnConfig = {
+/** A step with every addition of the loss. */
+export const EVERY_ADDITION: LearnConfig = {
   learningRate: 1e-3,
   betas: [0.9, 0.999],
   epsilon: 1e-8,
@@ -50,7 +52,7 @@ export async function tinyWork(engine: TensorflowEngine, folder: string): Promis
   const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 96 });
   const start = await engine.initialise(spec, 7, path.join(folder, 'start'));
   const reference = await engine.initialise(spec, 8, path.join(folder, 'reference'));
-  const requests = warmUpRows(99, 6, MIX).flatMap((row, i) =>
+  const requests = warmUpRows(99, 6, WARM_UP_MIX).flatMap((row, i) =>
     Array.from({ length: 1 + (i % 3) }, (_, k): SampleRequest => ({
       id: `${i}.${k}`,
       prompt: row.prompt,
@@ -69,9 +71,15 @@ export async function tinyWork(engine: TensorflowEngine, folder: string): Promis
     const advantage = 2 * random.uniform() - 1;
     return { id, group: grammar, grammar, prompt, completion: tokens, logProbs: moved, advantage };
   });
-  const { checkpoint, statistics } = await engine.learn(start, rows, CONFIG, path.join(folder, 'child'), {
-    reference,
-  });
+  const { checkpoint, statistics } = await engine.learn(
+    start,
+    rows,
+    EVERY_ADDITION,
+    path.join(folder, 'child'),
+    {
+      reference,
+    },
+  );
   const { loss, gradNorm, entropy, approxKl, clipFraction } = statistics;
   const { first } = await loadCheckpoint(checkpoint);
   return {

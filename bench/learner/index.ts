@@ -5,8 +5,8 @@
  * process.
  */
 import { compareSides, tellRound, type Comparison } from '../beside/comparison.js';
-import { stepRows, TINY, tokenRows } from '../beside/models.js';
-import { Side, type Memory, type Optimiser, type Stepped } from '../beside/process.js';
+import { OPTIMISER, stepRows, TINY, tokenRows } from '../beside/models.js';
+import { Side, type Memory, type Stepped } from '../beside/process.js';
 import type { Row } from '../beside/report.js';
 import { median } from '../median.js';
 import type { Compute } from '../../src/policy/port.js';
@@ -20,17 +20,6 @@ const USAGE = `npm run bench -- learner [options]
   --json          the numbers as JSON`;
 
 const CASES = ['tiny', 'smollm2', 'bf16', 'memory'];
-
-const OPTIMISER: Optimiser = {
-  learningRate: 1e-5,
-  betas: [0.9, 0.999],
-  epsilon: 1e-8,
-  weightDecay: 0.01,
-  maxGradNorm: 1,
-  clipLow: 0.2,
-  clipHigh: 0.28,
-  entropyCoefficient: 0.001,
-};
 
 /** Steps in turn on one model; the first of each side is not counted. */
 async function compareSteps(

@@ -141,7 +141,7 @@ export async function ensureTensorflow({ root, cacheDir, log = () => undefined }
       'use a Linux x86-64 machine or container',
     );
   const { build, reason } = tensorflowBuild(process.env.AZR_TENSORFLOW);
-  const library = tensorflowFolder(cacheDir, process.env.AZR_TENSORFLOW);
+  const library = tensorflowFolder(cacheDir, build);
   let installed = false;
   if (!existsSync(path.join(library, '.complete'))) {
     if (build === 'cuda')

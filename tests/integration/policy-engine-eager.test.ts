@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EVERY_ADDITION } from '../../bench/gpu/tiny-work.js';
 import { loadCheckpoint } from '../../src/learner/checkpoint.js';
 import { DispatchBinding } from '../../src/policy/engine/eager/dispatch.js';
 import { EagerBinding } from '../../src/policy/engine/eager/binding.js';
@@ -30,22 +31,7 @@ import { WARM_UP_MIX } from '../support/warm-up-mix.js';
 
 const spec = tinySpec({ layers: 2, width: 16, heads: 2, hidden: 24, context: 96 });
 const mix = WARM_UP_MIX;
-const config: LearnConfig = {
-  learningRate: 1e-3,
-  betas: [0.9, 0.999],
-  epsilon: 1e-8,
-  weightDecay: 0.01,
-  maxGradNorm: 1,
-  clipLow: 0.2,
-  clipHigh: 0.28,
-  entropyCoefficient: 0.01,
-  dualClip: 1.5,
-  klCoefficient: 0.1,
-  minibatches: 2,
-  microbatchRows: 4,
-  aggregation: 'token',
-  shuffleSeed: 5,
-};
+const config: LearnConfig = { ...EVERY_ADDITION, minibatches: 2 };
 
 let folder: string;
 let session: TensorflowEngine;

@@ -5,7 +5,7 @@
  * moments would cross the bus at every step; here they stay on the device, whose kernels run while script code calls the next
  * ones. As in the session, only what an output needs runs, and a value is let go of behind its last use.
  */
-import { letGo, planOf, type LoopStep, type NodeStep, type Plan } from './plan.js';
+import { constantOf, letGo, planOf, type LoopStep, type NodeStep, type Plan } from './plan.js';
 import { DTYPE, type Attribute, type Graph, type Node } from '../graph.js';
 import type { Addon, Binding, TensorData } from '../native.js';
 
@@ -226,11 +226,8 @@ class Dispatcher {
     return this.#addon.executeOp('Identity', [], [id], 1)[0] as Made;
   }
 
-  #constant({ attributes: { value } }: Node): number {
-    if (value === undefined || !('tensor' in value)) throw new Error('a constant has no value');
-    const { dtype, shape, content } = value.tensor;
-    const bytes = Uint8Array.from(content).buffer;
-    const data = dtype === 'float' ? new Float32Array(bytes) : new Int32Array(bytes);
+  #constant(node: Node): number {
+    const { dtype, shape, data } = constantOf(node);
     return this.#addon.createTensor(shape, DTYPE[dtype], data);
   }
 

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Attribute, Graph, Node } from '../graph.js';
 import { KERNELS, type Run } from './kernels.js';
 import { onNumbers } from './on-numbers.js';
-import { letGo, planOf, type LoopStep, type NodeStep, type Plan } from './plan.js';
+import { constantOf, letGo, planOf, type LoopStep, type NodeStep, type Plan } from './plan.js';
 import { MOST_NUMBERS, Value, type Numbers } from './value.js';
 
 /** Values by name; what is not here is looked for outside. */
@@ -163,15 +163,10 @@ function runLoop(step: LoopStep, outer: Values, run: Run): void {
   outer.letGo(lets);
 }
 
-function constant({ attributes: { value } }: Node): Value {
-  if (value === undefined || !('tensor' in value)) throw new Error('a constant has no value');
-  const { shape, content } = value.tensor;
-  const bytes = Uint8Array.from(content).buffer;
-  const [dtype, data] =
-    value.tensor.dtype === 'float'
-      ? (['float32', new Float32Array(bytes)] as const)
-      : (['int32', new Int32Array(bytes)] as const);
+function constant(node: Node): Value {
+  const { shape, data, dtype } = constantOf(node);
+  const type = dtype === 'float' ? 'float32' : 'int32';
   return data.length <= MOST_NUMBERS
-    ? Value.ofNumbers({ dtype, shape, data: [...data] })
-    : Value.ofTensor(tf.keep(tf.tensor(data, [...shape], dtype)));
+    ? Value.ofNumbers({ dtype: type, shape, data: [...data] })
+    : Value.ofTensor(tf.keep(tf.tensor(data, [...shape], type)));
 }

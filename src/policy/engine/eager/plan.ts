@@ -128,6 +128,20 @@ function loopStep(
   };
 }
 
+/** What a constant holds. */
+export function constantOf({ attributes: { value } }: Node): {
+  readonly dtype: 'float' | 'int';
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int32Array;
+} {
+  if (value === undefined || !('tensor' in value)) throw new Error('a constant has no value');
+  const { dtype, shape, content } = value.tensor;
+  const bytes = Uint8Array.from(content).buffer;
+  return dtype === 'float'
+    ? { dtype, shape, data: new Float32Array(bytes) }
+    : { dtype: 'int', shape, data: new Int32Array(bytes) };
+}
+
 /** All that a step takes from outside itself. */
 function usesOf(step: Step): readonly string[] {
   if ('node' in step) return step.inputs;
